@@ -1,0 +1,220 @@
+package connection
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/origin"
+)
+
+// authState is an authenticator as a connection uses it: validated, bound and searched for what it can do.
+type authState struct {
+	authenticator auth.Authenticator
+	challengers   []auth.Challenger
+	none          bool
+	closers       []io.Closer
+}
+
+// bind makes an authenticator ready for use on this connection.
+func (c *Connection) bind(a auth.Authenticator) (authState, error) {
+	if err := auth.Validate(a); err != nil {
+		return authState{}, err
+	}
+	if auth.IsNone(a) {
+		return authState{authenticator: a, none: true}, nil
+	}
+	bound, err := auth.Bind(a, c.host())
+	if err != nil {
+		return authState{}, err
+	}
+	s := authState{authenticator: bound, challengers: slices.Collect(auth.Find[auth.Challenger](bound))}
+	for range auth.Find[auth.Binder](a) { // only what was bound is ours to close
+		s.closers = slices.Collect(auth.Find[io.Closer](bound))
+	}
+	return s, nil
+}
+
+// release closes what bind has bound.
+func (s *authState) release() {
+	for _, c := range s.closers {
+		_ = c.Close()
+	}
+	s.closers = nil
+}
+
+// authStage puts the credentials on an attempt, if its URL lies within the connection's origins.
+type authStage struct{ next http.RoundTripper }
+
+func (s authStage) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := exchangeOf(req)
+	if isForeign(req) || x.auth.none {
+		return s.next.RoundTrip(req)
+	}
+	if err := x.mayCarryCredentials(req); err != nil {
+		return nil, refuse(req, err)
+	}
+	if len(x.auth.challengers) == 0 {
+		if err := authenticate(x, req); err != nil {
+			return nil, refuse(req, err)
+		}
+		return s.next.RoundTrip(req)
+	}
+	return s.challengeable(x, req)
+}
+
+// challengeable sends a request that may be sent once more after a challenge.
+func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response, error) {
+	bare, query := x.bare, req.URL.RawQuery
+	if len(x.conn.config.attemptMiddleware) > 0 {
+		bare = maps.Clone(req.Header)
+	}
+	if err := authenticate(x, req); err != nil {
+		return nil, refuse(req, err)
+	}
+	resp, err := s.next.RoundTrip(req)
+	if err != nil || resp.StatusCode < http.StatusBadRequest {
+		return resp, err
+	}
+	resend, err := challenged(x.auth.challengers, req, resp)
+	if err != nil {
+		discard(resp)
+		return nil, &auth.Error{Err: err}
+	}
+	if !resend || hasBody(req) && req.GetBody == nil {
+		return resp, nil
+	}
+	again := req.WithContext(req.Context())
+	again.Header, again.URL = maps.Clone(bare), cloneURL(req.URL)
+	again.URL.RawQuery = query
+	if err := authenticate(x, again); err != nil {
+		discard(resp)
+		return nil, err
+	}
+	if again.URL.RawQuery == req.URL.RawQuery && reflect.DeepEqual(again.Header, req.Header) {
+		return resp, nil // the caller's own credential was rejected: the same request would be again
+	}
+	discard(resp)
+	if hasBody(req) {
+		if again.Body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+	return s.next.RoundTrip(again)
+}
+
+func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
+
+// challenged asks every challenger, since each has to learn of the rejection.
+func challenged(challengers []auth.Challenger, req *http.Request, resp *http.Response) (bool, error) {
+	resend := false
+	var errs []error
+	for _, c := range challengers {
+		again, err := c.Challenged(req, resp)
+		resend = resend || again
+		errs = append(errs, err)
+	}
+	return resend, errors.Join(errs...)
+}
+
+// authenticate lets the authenticator change headers and query of the request, and nothing else.
+func authenticate(x *Exchange, req *http.Request) error {
+	scheme, host := req.URL.Scheme, req.URL.Host
+	if err := x.auth.authenticator.Authenticate(req); err != nil {
+		if as[*auth.Error](err) {
+			return err
+		}
+		return &auth.Error{Err: err}
+	}
+	if req.URL.Scheme != scheme || req.URL.Host != host {
+		return &auth.Error{Err: errors.New("the authenticator changed the origin of the request")}
+	}
+	return nil
+}
+
+// refuse closes the request body, as a RoundTripper must, and returns err.
+func refuse(req *http.Request, err error) error {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+	return err
+}
+
+// checkOrigin refuses a call that goes to a foreign origin, or in clear over the net with a credential.
+func (x *Exchange) checkOrigin() error {
+	c := x.conn
+	if c.isHome(&x.call.URL) {
+		if x.auth.none && !x.carriesCredential() {
+			return nil
+		}
+		return c.checkSecure(c.home)
+	}
+	o, err := origin.Of(&x.call.URL)
+	if err != nil {
+		return &OptionError{Option: "URL", Err: err}
+	}
+	if c.trusted[o] {
+		return c.checkSecure(o)
+	}
+	if x.call.Auth == nil || !x.auth.none {
+		return &OriginError{Origin: o.String(), Home: c.home.String()}
+	}
+	if x.carriesCredential() {
+		return c.checkSecure(o)
+	}
+	return nil
+}
+
+// carriesCredential reports whether the caller has put a credential on the request by hand.
+func (x *Exchange) carriesCredential() bool {
+	return x.call.Header["Authorization"] != nil || x.call.Header["Cookie"] != nil
+}
+
+// mayCarryCredentials checks a request on the wire side of the attempt middleware, which may have changed its URL.
+func (x *Exchange) mayCarryCredentials(req *http.Request) error {
+	c := x.conn
+	if c.isHome(req.URL) {
+		return c.checkSecure(c.home)
+	}
+	o, err := origin.Of(req.URL)
+	if err != nil {
+		return &OptionError{Option: "URL", Err: err}
+	}
+	if !c.trusted[o] {
+		return &OriginError{Origin: o.String(), Home: c.home.String()}
+	}
+	return c.checkSecure(o)
+}
+
+// checkSecure refuses plain http to another machine.
+func (c *Connection) checkSecure(o origin.Origin) error {
+	if o.Secure() || o.Loopback() || c.config.insecureHTTP {
+		return nil
+	}
+	return ErrInsecure
+}
+
+// isHome reports whether u is written as the base URL's origin is. That is the fast path: another spelling of the same
+// origin is found in c.trusted.
+func (c *Connection) isHome(u *url.URL) bool {
+	return u.Host == c.base.Host && u.Scheme == c.base.Scheme
+}
+
+// trusts reports whether credentials may go to u.
+func (c *Connection) trusts(u *url.URL) bool {
+	if c.isHome(u) {
+		return true
+	}
+	o, err := origin.Of(u)
+	return err == nil && c.trusted[o]
+}
+
+func cloneURL(u *url.URL) *url.URL {
+	clone := *u
+	return &clone
+}

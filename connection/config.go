@@ -1,0 +1,105 @@
+package connection
+
+import (
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/origin"
+)
+
+// config is what the options have set.
+type config struct {
+	auth              auth.Authenticator
+	header            http.Header
+	retry             Retry
+	timeouts          Timeouts
+	maxRedirects      int
+	trusted           []origin.Origin
+	insecureHTTP      bool
+	logger, debug     *slog.Logger
+	middleware        []Middleware
+	attemptMiddleware []Middleware
+	maxBody           int64
+	maxConnsPerHost   int
+	transport         http.RoundTripper
+	jar               http.CookieJar
+
+	name, description, docsURL, testPath string
+
+	// derived is set while options are applied to a derived connection, which shares the transport of another.
+	derived bool
+}
+
+const (
+	defaultUserAgent    = "restconn"
+	defaultMaxRedirects = 5
+	defaultMaxBody      = 32 << 20
+)
+
+func defaults() config {
+	return config{
+		auth:         auth.None(),
+		header:       http.Header{"User-Agent": {defaultUserAgent}},
+		retry:        NoRetry().withDefaults(),
+		timeouts:     Timeouts{Attempt: defaultAttempt, Total: NoTimeout, Idle: defaultIdle},
+		maxRedirects: defaultMaxRedirects,
+		maxBody:      defaultMaxBody,
+	}
+}
+
+// clone returns a copy that shares nothing that an option appends to.
+func (cfg *config) clone() config {
+	c := *cfg
+	c.header = cfg.header.Clone()
+	c.trusted = slices.Clone(cfg.trusted)
+	c.middleware = slices.Clone(cfg.middleware)
+	c.attemptMiddleware = slices.Clone(cfg.attemptMiddleware)
+	return c
+}
+
+// apply applies all options, and joins the errors of those that are wrong.
+func (cfg *config) apply(options []Option) error {
+	var errs []error
+	for _, o := range options {
+		if o == nil {
+			errs = append(errs, &OptionError{Option: "option", Err: errors.New("it is nil")})
+			continue
+		}
+		err := o.apply(cfg)
+		if err != nil && !as[*OptionError](err) {
+			err = &OptionError{Option: o.String(), Err: err}
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// fixed is the error of an option that a derived connection cannot change.
+func (cfg *config) fixed() error {
+	if cfg.derived {
+		return errors.New("a derived connection shares the pool it comes from: use New")
+	}
+	return nil
+}
+
+// seal makes the header ready to be shared by all requests: an append to a value list of one of them copies it.
+func (cfg *config) seal() {
+	for name, values := range maps.Clone(cfg.header) {
+		cfg.header[name] = slices.Clip(values)
+	}
+}
+
+// conflicts finds options that contradict each other.
+func (cfg *config) conflicts() error {
+	if auth.IsNone(cfg.auth) {
+		return nil
+	}
+	if cfg.header["Authorization"] != nil {
+		return &OptionError{Option: "WithHeader", Err: errors.New("Authorization is what WithAuth sets: give one of them")}
+	}
+	return nil
+}

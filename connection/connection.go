@@ -1,0 +1,333 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/field"
+	"github.com/restconn/restconn/internal/origin"
+	"github.com/restconn/restconn/internal/redact"
+)
+
+// Connection is one service, one policy and one pool. It is immutable and safe for concurrent use.
+type Connection struct {
+	base     *url.URL
+	home     origin.Origin
+	trusted  map[origin.Origin]bool
+	config   config
+	auth     authState
+	pool     *pool
+	pipeline http.RoundTripper
+	shut     atomic.Bool
+}
+
+// pool is the transport that a connection shares with those derived from it.
+type pool struct {
+	transport http.RoundTripper
+	own       bool
+}
+
+// New opens a connection to the service at baseURL, an absolute http or https URL. A path in it is kept before every path
+// that is requested, and a query before every query. No byte is sent.
+//
+// All faults are reported at once: the error joins one [*OptionError] per option that is wrong.
+func New(baseURL string, options ...Option) (*Connection, error) {
+	c := &Connection{config: defaults()}
+	base, baseErr := parseBase(baseURL)
+	err := errors.Join(baseErr, c.config.apply(options))
+	if baseErr == nil {
+		c.base = base
+	}
+	p := &pool{transport: c.config.transport}
+	if p.transport == nil {
+		p.transport, p.own = newTransport(&c.config), true
+	}
+	c.pool = p
+	return c.finish(err)
+}
+
+// With derives a connection whose policy differs in the given options. It shares the pool, and the options about it cannot
+// be changed. Each of the two is closed on its own.
+func (c *Connection) With(options ...Option) (*Connection, error) {
+	d := &Connection{base: c.base, pool: c.pool, config: c.config.clone()}
+	d.config.derived = true
+	return d.finish(d.config.apply(options))
+}
+
+// finish checks what concerns several options, and makes the connection ready. err is what was found before.
+func (c *Connection) finish(err error) (*Connection, error) {
+	c.config.seal()
+	err = errors.Join(err, c.config.conflicts())
+	if c.base == nil {
+		return nil, errors.Join(err, wrapOption("WithAuth", auth.Validate(c.config.auth)))
+	}
+	c.home, _ = origin.Of(c.base)
+	c.trusted = map[origin.Origin]bool{c.home: true}
+	for _, o := range c.config.trusted {
+		c.trusted[o] = true
+	}
+	state, authErr := c.bind(c.config.auth)
+	c.auth = state
+	err = errors.Join(err, wrapOption("WithAuth", authErr))
+	if authErr == nil && !state.none {
+		err = errors.Join(err, wrapOption("WithAuth", c.checkSecure(c.home)))
+	}
+	if err != nil {
+		state.release()
+		return nil, err
+	}
+	c.pipeline = newPipeline(&c.config, c.pool.transport)
+	return c, nil
+}
+
+func wrapOption(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &OptionError{Option: name, Err: err}
+}
+
+// parseBase parses a base URL. Its errors do not repeat it: it may hold a password.
+func parseBase(s string) (*url.URL, error) {
+	const name = "base URL"
+	u, err := url.Parse(s)
+	switch {
+	case s == "":
+		return nil, &OptionError{Option: name, Err: errors.New("it is empty")}
+	case err != nil || field.HasControl(s):
+		return nil, &OptionError{Option: name, Err: errors.New("it is not a URL")}
+	case u.User != nil:
+		return nil, &OptionError{Option: name, Err: fmt.Errorf("%w: use auth.Basic", origin.ErrUser)}
+	case u.Fragment != "":
+		return nil, &OptionError{Option: name, Err: errors.New("there is a fragment, which is never sent")}
+	}
+	if _, err := origin.Of(u); err != nil {
+		return nil, &OptionError{Option: name, Err: err}
+	}
+	if _, err := parsePath(u.EscapedPath()); u.Path != "" && err != nil {
+		return nil, &OptionError{Option: name, Err: err}
+	}
+	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	escaped := strings.TrimRight(u.EscapedPath(), "/")
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), escaped
+	return u, nil
+}
+
+// parsePath parses a path below the base URL, with or without a query.
+func parsePath(path string) (*url.URL, error) {
+	if path == "" {
+		return nil, errors.New("the path is empty")
+	}
+	if strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\#") || field.HasControl(path) {
+		return nil, errors.New("the path starts with //, or has a backslash, a # or a control byte")
+	}
+	u, err := url.Parse("/" + strings.TrimPrefix(path, "/"))
+	if err != nil {
+		return nil, errors.New("the path has a % that begins no escape")
+	}
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == "." || segment == ".." {
+			return nil, errors.New("the path has a dot segment")
+		}
+	}
+	return u, nil
+}
+
+// BaseURL returns a copy of the base URL, without a slash at its end. Its RawPath is set even where Path says the same.
+func (c *Connection) BaseURL() *url.URL {
+	u := *c.base
+	return &u
+}
+
+// MaxBody returns the limit that [WithMaxBody] has set.
+func (c *Connection) MaxBody() int64 { return c.config.maxBody }
+
+// Do sends req through the pipeline and returns the response of any status. req is not changed. A URL without host is taken as
+// a path below the base URL. A body without GetBody can be sent only once (see [ErrNotReplayable]). The caller closes the
+// response body, which is bounded by the idle timeout. The errors are those of [Connection.Send].
+func (c *Connection) Do(req *http.Request) (*http.Response, error) {
+	call, err := c.call(req)
+	opened := false
+	if req.Body != nil && req.GetBody == nil {
+		call.Body = func() (io.ReadCloser, error) {
+			opened = true
+			return req.Body, nil
+		}
+	}
+	var x *Exchange
+	if err == nil {
+		x, err = c.Send(req.Context(), call)
+	}
+	if req.Body != nil && !opened {
+		_ = req.Body.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x.Response, nil
+}
+
+// call turns an *http.Request into a Call.
+func (c *Connection) call(req *http.Request) (Call, error) {
+	if req.URL == nil {
+		return Call{}, &OptionError{Option: "request", Err: errors.New("there is no URL")}
+	}
+	if req.Host != "" && req.Host != req.URL.Host {
+		return Call{}, &OptionError{Option: "request", Err: errors.New("its Host is not the host of its URL")}
+	}
+	call := Call{Method: req.Method, URL: *req.URL, Header: make(http.Header), BodyLen: req.ContentLength}
+	if call.Method == "" {
+		call.Method = http.MethodGet
+	}
+	for name, values := range req.Header {
+		name = http.CanonicalHeaderKey(name)
+		call.Header[name] = append(call.Header[name], values...)
+	}
+	if req.URL.Host == "" && req.URL.Scheme == "" {
+		call.URL = *c.join(req.URL)
+	}
+	call.URL.Fragment, call.URL.RawFragment = "", ""
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		call.BodyLen = 0
+	case req.GetBody != nil:
+		call.Body = req.GetBody
+	default:
+		call.BodyOnce = true
+		if call.BodyLen == 0 {
+			call.BodyLen = -1
+		}
+	}
+	return call, nil
+}
+
+// join puts a path below the base URL.
+func (c *Connection) join(ref *url.URL) *url.URL {
+	u := c.BaseURL()
+	u.Path += "/" + strings.TrimPrefix(ref.Path, "/")
+	u.RawPath += "/" + strings.TrimPrefix(ref.EscapedPath(), "/")
+	if u.RawQuery != "" && ref.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += ref.RawQuery
+	return u
+}
+
+// validate checks what net/http would check too late, or not at all.
+func validate(call *Call) error {
+	if !field.IsToken(call.Method) {
+		return &OptionError{Option: "method", Err: errors.New("it is not a token (RFC 9110, section 9.1)")}
+	}
+	if call.URL.User != nil {
+		return &OptionError{Option: "URL", Err: origin.ErrUser}
+	}
+	for name, values := range call.Header {
+		switch {
+		case !field.IsToken(name):
+			return &OptionError{Option: "header", Err: errors.New("a name is not a token (RFC 9110, section 5.1)")}
+		case name == "Proxy-Authorization":
+			return &OptionError{Option: "header", Err: errors.New("Proxy-Authorization is for proxies and not for services")}
+		}
+		for _, v := range values {
+			if !field.IsValue(v) {
+				return &OptionError{Option: "header", Err: errors.New("the value of " + name + " has control bytes")}
+			}
+		}
+	}
+	return nil
+}
+
+// HTTPClient returns a client whose transport is this connection, for generated code and other SDKs: the same credentials, the
+// same policy. It is the caller's; changes to it do not change the connection.
+func (c *Connection) HTTPClient() *http.Client {
+	return &http.Client{
+		Transport:     asTransport{c},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+type asTransport struct{ c *Connection }
+
+func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.c.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Request = req
+	return resp, nil
+}
+
+// Close releases what the connection has started, and closes the idle connections of its pool unless the caller has given the
+// transport. Requests under way finish; later ones fail with [ErrClosed]. Close is idempotent and never fails.
+func (c *Connection) Close() error {
+	if c.shut.Swap(true) {
+		return nil
+	}
+	c.auth.release()
+	if t, ok := c.pool.transport.(*http.Transport); ok && c.pool.own {
+		t.CloseIdleConnections()
+	}
+	return nil
+}
+
+func (c *Connection) closed() bool { return c.shut.Load() }
+
+// host is what authenticators get of this connection.
+func (c *Connection) host() auth.Host {
+	h := auth.Host{
+		Client: &http.Client{
+			Transport:     c.pool.transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		Logger:     slog.New(slog.DiscardHandler),
+		Now:        time.Now,
+		Connection: c.config.name,
+	}
+	if c.config.logger != nil {
+		h.Logger = c.config.logger
+	}
+	if h.Connection == "" {
+		h.Connection = redact.URL(c.base)
+	}
+	return h
+}
+
+// TestResult tells how a service is.
+type TestResult struct {
+	// Healthy is true if the status is a 2xx.
+	Healthy bool
+	Status  int
+	// Duration is the time to the response headers.
+	Duration time.Duration
+}
+
+// Test asks the test path, with credentials, for the health of the service. A response of any status is a result and no
+// error.
+func (c *Connection) Test(ctx context.Context) (TestResult, error) {
+	if c.config.testPath == "" {
+		return TestResult{}, ErrNoTestPath
+	}
+	path, err := parsePath(c.config.testPath)
+	if err != nil {
+		return TestResult{}, err
+	}
+	began := time.Now()
+	x, err := c.Send(ctx, Call{Method: http.MethodGet, URL: *c.join(path), Header: http.Header{}, Whole: true})
+	if err != nil {
+		return TestResult{}, err
+	}
+	defer x.Close()
+	took := time.Since(began)
+	discard(x.Response)
+	status := x.Response.StatusCode
+	return TestResult{Healthy: status/100 == 2, Status: status, Duration: took}, nil
+}

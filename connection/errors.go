@@ -1,0 +1,139 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Sentinels for errors.Is.
+var (
+	// ErrClosed is returned by every call after [Connection.Close].
+	ErrClosed = errors.New("connection is closed")
+	// ErrNotReplayable means that a request would have to be sent again and its body can be read only once.
+	ErrNotReplayable = errors.New("the body can be read only once: " +
+		"set GetBody (or use a body made by package request), or send it with NoRetry")
+	// ErrNoTestPath is returned by [Connection.Test] of a connection without [WithTestPath].
+	ErrNoTestPath = errors.New("no test path is set: use WithTestPath")
+	// ErrInsecure means that a credential would have gone over plain http to another machine.
+	ErrInsecure = errors.New("credentials are not sent over plain http: use https, or WithInsecureHTTP")
+	// ErrTooManyRedirects means that the server redirected more often than [WithMaxRedirects] allows.
+	ErrTooManyRedirects = errors.New("too many redirects")
+)
+
+// OptionError says which option of [New], [Connection.With] or a [Call] is wrong, and why. It holds no option value.
+type OptionError struct {
+	// Option is the name of the option, such as "WithRetry", or "base URL".
+	Option string
+	Err    error
+}
+
+func (e *OptionError) Error() string { return "connection: " + e.Option + ": " + e.Err.Error() }
+func (e *OptionError) Unwrap() error { return e.Err }
+
+// OriginError means that a URL lies outside the connection's origins. Nothing was sent.
+type OriginError struct {
+	// Origin is the foreign origin, Home the connection's own.
+	Origin, Home string
+}
+
+func (e *OriginError) Error() string {
+	return fmt.Sprintf("%s is not an origin of this connection (%s): "+
+		"name it in WithTrustedOrigins, or send the request bare with auth.None()", e.Origin, e.Home)
+}
+
+// RedirectError means that a redirect was not followed because it would have been unsafe or endless.
+type RedirectError struct {
+	// Status is the status of the redirect; Host the host it points to, if that could be read.
+	Status int
+	Host   string
+	Err    error
+}
+
+func (e *RedirectError) Error() string {
+	if e.Host == "" {
+		return fmt.Sprintf("redirect %d: %v", e.Status, e.Err)
+	}
+	return fmt.Sprintf("redirect %d to %s: %v", e.Status, e.Host, e.Err)
+}
+
+func (e *RedirectError) Unwrap() error { return e.Err }
+
+// Phase names one of the three time limits of [Timeouts].
+type Phase string
+
+// The phases of a call that have a limit.
+const (
+	PhaseAttempt Phase = "attempt"
+	PhaseTotal   Phase = "total"
+	PhaseIdle    Phase = "idle"
+)
+
+// TimeoutError means that one of the connection's own limits passed. errors.Is(err, context.DeadlineExceeded) holds. A
+// deadline of the caller's context is not a TimeoutError.
+type TimeoutError struct {
+	Phase Phase
+	Limit time.Duration
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("%s timeout of %v passed", e.Phase, e.Limit)
+}
+
+// Is makes errors.Is(err, context.DeadlineExceeded) true.
+func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// Timeout implements [net.Error].
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Temporary implements [net.Error].
+func (e *TimeoutError) Temporary() bool { return true }
+
+// Attempt is what became of one attempt of a call.
+type Attempt struct {
+	// Status is 0 where no response came.
+	Status int
+	// Err is nil where a response came.
+	Err error
+	// Duration is how long the attempt took, up to the headers of its response.
+	Duration time.Duration
+	// Wait is how long the call waited before the next attempt; 0 for the last.
+	Wait time.Duration
+}
+
+func (a Attempt) String() string {
+	if a.Err != nil {
+		return a.Err.Error()
+	}
+	return fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))
+}
+
+// RetryError is returned when a call was tried more than once and no response is left to return.
+type RetryError struct {
+	// Attempts is the history, oldest first.
+	Attempts []Attempt
+	// Err is what ended the call: the error of the last attempt, or the end of the caller's context.
+	Err error
+}
+
+func (e *RetryError) Error() string {
+	parts := make([]string, len(e.Attempts))
+	for i, a := range e.Attempts {
+		parts[i] = a.String()
+	}
+	return fmt.Sprintf("%v (after %d attempts: %s)", e.Err, len(e.Attempts), strings.Join(parts, "; "))
+}
+
+// Unwrap returns what ended the call, and the causes of all attempts.
+func (e *RetryError) Unwrap() []error {
+	errs := []error{e.Err}
+	for _, a := range e.Attempts {
+		if a.Err != nil {
+			errs = append(errs, a.Err)
+		}
+	}
+	return errs
+}

@@ -1,0 +1,65 @@
+package connection
+
+import (
+	"net/http"
+	"slices"
+)
+
+// Middleware wraps a stage of the pipeline. It keeps to the contract of [http.RoundTripper]: it does not change the request
+// that it is given, but passes on a clone with the same context.
+type Middleware = func(next http.RoundTripper) http.RoundTripper
+
+// newPipeline builds the way of a request, outermost first:
+//
+//	caller middleware      once per call
+//	retry                  owns attempts and their waits
+//	attempt                a private request, and its time limit
+//	redirects              origin-pruned for good
+//	attempt middleware     once per attempt and hop
+//	cookies                if there is a jar
+//	auth                   origin check, https check, Authenticate, one resend after a challenge
+//	log                    redacted, silent by default
+//	transport              net/http
+func newPipeline(cfg *config, transport http.RoundTripper) http.RoundTripper {
+	stages := slices.Concat(
+		cfg.middleware,
+		[]Middleware{
+			func(next http.RoundTripper) http.RoundTripper { return retryStage{next} },
+			func(next http.RoundTripper) http.RoundTripper { return attemptStage{next} },
+			func(next http.RoundTripper) http.RoundTripper { return redirectStage{next} },
+		},
+		cfg.attemptMiddleware,
+		[]Middleware{
+			func(next http.RoundTripper) http.RoundTripper { return cookieStage{next, cfg.jar} },
+			func(next http.RoundTripper) http.RoundTripper { return authStage{next} },
+			func(next http.RoundTripper) http.RoundTripper { return logStage{next} },
+		},
+	)
+	pipeline := transport
+	for _, stage := range slices.Backward(stages) {
+		pipeline = stage(pipeline)
+	}
+	return pipeline
+}
+
+// cookieStage keeps cookies, if the connection has a jar.
+type cookieStage struct {
+	next http.RoundTripper
+	jar  http.CookieJar
+}
+
+func (s cookieStage) RoundTrip(req *http.Request) (*http.Response, error) {
+	if s.jar == nil {
+		return s.next.RoundTrip(req)
+	}
+	for _, cookie := range s.jar.Cookies(req.URL) {
+		req.AddCookie(cookie)
+	}
+	resp, err := s.next.RoundTrip(req)
+	if err == nil {
+		if cookies := resp.Cookies(); len(cookies) > 0 {
+			s.jar.SetCookies(req.URL, cookies)
+		}
+	}
+	return resp, err
+}

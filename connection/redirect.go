@@ -1,0 +1,150 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/restconn/restconn/internal/field"
+	"github.com/restconn/restconn/internal/origin"
+	"github.com/restconn/restconn/internal/redact"
+)
+
+// redirectStage follows redirects (RFC 9110, section 15.4). net/http compares host names where it should compare
+// origins, sends a Referer, and carries bodies anywhere; so this loop is our own.
+type redirectStage struct{ next http.RoundTripper }
+
+func (s redirectStage) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := exchangeOf(req)
+	most := x.maxRedirects()
+	for followed := 0; ; followed++ {
+		resp, err := s.next.RoundTrip(req)
+		if err != nil || most == 0 || !isRedirect(resp) {
+			return resp, err
+		}
+		next, err := x.follow(req, resp)
+		if err == nil && next != nil && followed == most {
+			err = redirectError(resp, next.URL, ErrTooManyRedirects)
+		}
+		if err != nil {
+			discard(resp)
+			return nil, err
+		}
+		if next == nil {
+			return resp, nil
+		}
+		discard(resp)
+		req = next
+	}
+}
+
+func isRedirect(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return len(resp.Header["Location"]) > 0
+	}
+	return false
+}
+
+// follow returns the request that a redirect asks for; nil if the redirect itself is the answer to give, since its body
+// cannot be sent again.
+func (x *Exchange) follow(req *http.Request, resp *http.Response) (*http.Request, error) {
+	target, err := location(req.URL, resp)
+	if err != nil {
+		return nil, redirectError(resp, nil, err)
+	}
+	if req.URL.Scheme == "https" && target.Scheme == "http" {
+		return nil, redirectError(resp, target, errors.New("it leads from https to http"))
+	}
+	foreign := isForeign(req) || !x.conn.trusts(target)
+	method := redirectMethod(req.Method, resp.StatusCode)
+	keepBody := method == req.Method && hasBody(req)
+	switch {
+	case keepBody && foreign:
+		return nil, redirectError(resp, target, errors.New("it would carry the request body to another origin"))
+	case keepBody && req.GetBody == nil:
+		return nil, nil
+	}
+	ctx := req.Context()
+	if foreign && !isForeign(req) {
+		ctx, x.bare = context.WithValue(ctx, foreignKey{}, true), redact.Portable(x.bare)
+	}
+	if !keepBody {
+		x.bare = maps.Clone(x.bare)
+		maps.DeleteFunc(x.bare, func(name string, _ []string) bool { return strings.HasPrefix(name, "Content-") })
+	}
+	next := (&http.Request{
+		Method: method, URL: target, Host: target.Host, Header: maps.Clone(x.bare),
+		Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
+	}).WithContext(ctx)
+	if keepBody {
+		next.GetBody, next.ContentLength = req.GetBody, req.ContentLength
+		if next.Body, err = next.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+	return next, nil
+}
+
+// foreignKey marks the context of requests after a redirect has left the connection's origins. They carry no credentials
+// any more, not even back at home: the foreign server chose the URL.
+type foreignKey struct{}
+
+func isForeign(req *http.Request) bool { return req.Context().Value(foreignKey{}) != nil }
+
+// redirectMethod returns the method after a redirect: GET after POST, and after anything but HEAD on 303.
+func redirectMethod(method string, status int) string {
+	switch {
+	case status == http.StatusSeeOther && method != http.MethodHead,
+		status <= http.StatusFound && method == http.MethodPost:
+		return http.MethodGet
+	}
+	return method
+}
+
+// location resolves the Location of a redirect, strictly.
+func location(base *url.URL, resp *http.Response) (*url.URL, error) {
+	values := slices.Compact(slices.Clone(resp.Header["Location"]))
+	if len(values) != 1 {
+		return nil, errors.New("there are several Location headers")
+	}
+	v := values[0]
+	if v == "" || field.HasControl(v) || strings.ContainsAny(v, "\\ ") {
+		return nil, errors.New("the Location header is malformed")
+	}
+	ref, err := url.Parse(v)
+	if err != nil || ref.Opaque != "" || ref.Scheme != "" && ref.Host == "" {
+		return nil, errors.New("the Location header is malformed")
+	}
+	target := base.ResolveReference(ref)
+	target.User, target.Fragment, target.RawFragment = nil, "", ""
+	if _, err := origin.Of(target); err != nil {
+		return nil, err
+	}
+	return target, nil
+}
+
+func redirectError(resp *http.Response, target *url.URL, err error) error {
+	e := &RedirectError{Status: resp.StatusCode, Err: err}
+	if target != nil {
+		e.Host = redact.Printable(target.Host)
+	}
+	return e
+}
+
+// mostDiscarded is how much of an unwanted body is read so that its connection can be used again.
+const mostDiscarded = 256 << 10
+
+// discard reads what is left of a response that nobody wants, within limits, and closes it.
+func discard(resp *http.Response) {
+	if resp.Body != nil {
+		_, _ = io.CopyN(io.Discard, resp.Body, mostDiscarded)
+		_ = resp.Body.Close()
+	}
+}

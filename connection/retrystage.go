@@ -1,0 +1,172 @@
+package connection
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/restconn/restconn/internal/retrytime"
+)
+
+// retryStage owns the attempts of a call and the waits between them. The loop is retryablehttp's; what is sent, what counts
+// as a failure, how long to wait and what is returned is decided here.
+type retryStage struct{ next http.RoundTripper }
+
+func (s retryStage) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := exchangeOf(req)
+	if x.retry.Max == 0 {
+		return s.next.RoundTrip(req)
+	}
+	l := &retryLoop{exchange: x, next: s.next, request: req, delays: x.retry.Wait.start()}
+	if !x.repeatable() {
+		l.request = req.WithContext(httptrace.WithClientTrace(req.Context(), l.reach.trace()))
+	}
+	return l.run()
+}
+
+// retryLoop is the state of one call. To retryablehttp it is a transport that succeeds every time with an empty answer, so
+// that the real response never goes through the redirect handling, the draining and the error texts of other layers.
+type retryLoop struct {
+	exchange *Exchange
+	next     http.RoundTripper
+	request  *http.Request
+	delays   backoff.BackOff
+	reach    reach
+
+	response *http.Response
+	err      error
+	wait     time.Duration
+	waiting  bool
+}
+
+// carrierURL is where retryablehttp believes that it sends requests to.
+var carrierURL = &url.URL{Scheme: "http", Host: "attempt"} //nolint:gochecknoglobals // never changed
+
+func (l *retryLoop) run() (*http.Response, error) {
+	client := retryablehttp.Client{
+		HTTPClient:   &http.Client{Transport: l},
+		RetryMax:     l.exchange.retry.Max,
+		CheckRetry:   l.again,
+		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return l.wait },
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	carrier := (&http.Request{Method: http.MethodGet, URL: carrierURL, Header: http.Header{}}).
+		WithContext(l.request.Context())
+	_, _ = client.Do(&retryablehttp.Request{Request: carrier})
+	if l.waiting { // the context ended before the wait did
+		l.response, l.err = nil, l.exchange.explain(l.request.Context().Err())
+	}
+	if l.err != nil && len(l.exchange.attempts) > 1 {
+		return nil, &RetryError{Attempts: l.exchange.Attempts(), Err: l.err}
+	}
+	return l.response, l.err
+}
+
+// RoundTrip makes one attempt.
+func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
+	l.waiting = false
+	l.reach.reset()
+	began := time.Now()
+	l.response, l.err = l.next.RoundTrip(l.request)
+	a := Attempt{Err: l.err, Duration: time.Since(began)}
+	if l.err == nil {
+		a.Status = l.response.StatusCode
+	}
+	l.exchange.attempts = append(l.exchange.attempts, a)
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+// again decides whether there is another attempt, and after which wait.
+func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool, error) {
+	made := len(l.exchange.attempts)
+	if made > l.exchange.retry.Max || ctx.Err() != nil || !l.worthwhile(made) {
+		return false, nil
+	}
+	wait, ok := l.nextWait(ctx)
+	if !ok {
+		return false, nil
+	}
+	if l.err == nil {
+		discard(l.response)
+	}
+	l.wait, l.waiting = wait, true
+	l.exchange.attempts[made-1].Wait = wait
+	return true, nil
+}
+
+// worthwhile reports whether the outcome of the attempt calls for another, and whether the request may be sent again.
+func (l *retryLoop) worthwhile(made int) bool {
+	if l.err != nil && final(l.err) {
+		return false
+	}
+	if !l.exchange.repeatable() && (l.err == nil || !l.reach.missed(l.err)) {
+		return false
+	}
+	return l.exchange.retry.On(Outcome{Request: l.request, Response: l.response, Err: l.err, Attempt: made})
+}
+
+// nextWait returns how long to wait; false if that is longer than anybody is willing to.
+func (l *retryLoop) nextWait(ctx context.Context) (time.Duration, bool) {
+	policy := &l.exchange.retry
+	wait := max(0, l.delays.NextBackOff())
+	if l.err == nil && !policy.IgnoreRetryAfter {
+		if asked, ok := retrytime.After(l.response.Header, time.Now()); ok {
+			if asked > policy.MaxRetryAfter {
+				return 0, false
+			}
+			wait = max(wait, asked)
+		}
+	}
+	deadline, ok := ctx.Deadline()
+	return wait, !ok || time.Until(deadline) > wait
+}
+
+// reach tells whether an attempt got as far as a connection. It trusts evidence only: the failure to dial itself, or a
+// transport that reports its connections and has reported none.
+type reach struct{ asked, got atomic.Bool }
+
+func (r *reach) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { r.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { r.got.Store(true) },
+	}
+}
+
+func (r *reach) reset() {
+	r.asked.Store(false)
+	r.got.Store(false)
+}
+
+// missed reports whether the server has certainly not seen the request.
+func (r *reach) missed(err error) bool {
+	if r.got.Load() {
+		stream, ok := errors.AsType[refusedStream](err)
+		return ok && stream.Code == errCodeRefusedStream
+	}
+	if r.asked.Load() {
+		return true
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial" || as[*tls.CertificateVerificationError](err)
+}
+
+// refusedStream has the shape that the HTTP/2 errors of net/http convert themselves to (RFC 9113, section 8.7: a refused
+// stream was not processed).
+type refusedStream struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+const errCodeRefusedStream = 7
+
+func (e refusedStream) Error() string { return "the HTTP/2 stream was refused" }

@@ -1,0 +1,50 @@
+// Package field tells which bytes may stand in an HTTP field (RFC 9110, section 5) and in a URL.
+package field
+
+import "strings"
+
+// tokenTable holds the bytes of a token (RFC 9110, section 5.6.2) besides letters and digits.
+const tokenTable = "!#$%&'*+-.^_`|~"
+
+// IsToken reports whether s is a token: a field name, a method, an authentication scheme.
+func IsToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+			strings.IndexByte(tokenTable, c) >= 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// IsValue reports whether s may be a field value: no control byte but the tab (RFC 9110, section 5.5).
+func IsValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// HasControl reports whether s holds a control byte of ASCII: CR, LF, NUL, tab and their like.
+func HasControl(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+// Reserved reports whether the header of that canonical name belongs to the connection between two machines, and is
+// written by net/http or by a setting of its own, never by hand.
+func Reserved(name string) bool {
+	switch name {
+	case "Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}

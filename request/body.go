@@ -1,0 +1,100 @@
+package request
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Body makes the body of a request. Implementations are immutable and safe for concurrent use.
+type Body interface {
+	// Payload is called once per call, before anything is sent.
+	Payload() (Payload, error)
+}
+
+// Payload is a body that is ready to be sent. It is a factory and not a reader, so that what is sent again is the same.
+type Payload struct {
+	// Open opens the body from its beginning. It is called once per attempt.
+	Open func() (io.ReadCloser, error)
+	// Len is the length in bytes; -1 if it is not known.
+	Len int64
+	// ContentType is sent unless the request has a Content-Type header of its own.
+	ContentType string
+	// Once says that Open works only once. Such a body is refused where a retry might need it again.
+	Once bool
+}
+
+// JSON is v as encoding/json writes it, when the request is sent.
+func JSON(v any) Body { return jsonBody{v} }
+
+type jsonBody struct{ v any }
+
+func (b jsonBody) Payload() (Payload, error) {
+	data, err := json.Marshal(b.v)
+	if err != nil {
+		return Payload{}, err
+	}
+	return inMemory("application/json", data), nil
+}
+
+// Form is values as application/x-www-form-urlencoded, sorted by name.
+func Form(values url.Values) Body {
+	return Bytes("application/x-www-form-urlencoded", []byte(values.Encode()))
+}
+
+// Text is s, byte by byte, as text/plain; charset=utf-8.
+func Text(s string) Body { return textBody(s) }
+
+type textBody string
+
+func (b textBody) Payload() (Payload, error) {
+	open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(string(b))), nil }
+	return Payload{Open: open, Len: int64(len(b)), ContentType: "text/plain; charset=utf-8"}, nil
+}
+
+// Bytes is a copy of data, with the given content type.
+func Bytes(contentType string, data []byte) Body { return bytesBody{contentType, slices.Clone(data)} }
+
+type bytesBody struct {
+	contentType string
+	data        []byte
+}
+
+func (b bytesBody) Payload() (Payload, error) { return inMemory(b.contentType, b.data), nil }
+
+func inMemory(contentType string, data []byte) Payload {
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	return Payload{Open: open, Len: int64(len(data)), ContentType: contentType}
+}
+
+// Open is a body that open opens anew for every attempt. size is its length in bytes; -1 if it is not known.
+func Open(contentType string, size int64, open func() (io.ReadCloser, error)) Body {
+	return payloadBody{Payload{Open: open, Len: max(size, -1), ContentType: contentType}}
+}
+
+// Once is a body that can be sent only once. With a retry policy that might need it again it is
+// [connection.ErrNotReplayable], before a byte is sent. If r is an io.Closer, it is closed after sending.
+func Once(contentType string, r io.Reader) Body {
+	if r == nil {
+		return payloadBody{}
+	}
+	rc, ok := r.(io.ReadCloser)
+	if !ok {
+		rc = io.NopCloser(r)
+	}
+	open := func() (io.ReadCloser, error) { return rc, nil }
+	return payloadBody{Payload{Open: open, Len: -1, ContentType: contentType, Once: true}}
+}
+
+type payloadBody struct{ p Payload }
+
+func (b payloadBody) Payload() (Payload, error) {
+	if b.p.Open == nil {
+		return Payload{}, errors.New("there is nothing to open the body with")
+	}
+	return b.p, nil
+}

@@ -1,0 +1,230 @@
+package request
+
+import (
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/secrets"
+)
+
+// Builder describes one request. It is a plain value that never changes: every method returns a new one, so that a Builder
+// can be shared, stored and forked. Nothing is checked or sent before a terminal: [Do], [Full], [Into], Exec, Stream, Request.
+//
+// Methods by task:
+//
+//   - address: [Builder.Path], [Builder.PathSecret], [Builder.Query], [Builder.QueryValues]
+//   - headers: [Builder.Header], [Builder.Idempotent]
+//   - body: [Builder.JSON], [Builder.Form], [Builder.Text], [Builder.Bytes], [Builder.Body]
+//   - policy: [Builder.Auth], [Builder.Retry], [Builder.Timeout], [Builder.Timeouts], [Builder.MaxRedirects], [Builder.Debug],
+//     [Builder.Check], [Builder.AllowBody]
+type Builder struct {
+	conn     *connection.Connection
+	method   string
+	template string
+	body     Body
+	policy   policy
+
+	// The first parameters lie in the Builder itself, the others in more, which is copied on every append.
+	count  int
+	params [inlineParams]param
+	more   []param
+}
+
+const inlineParams = 6
+
+type paramKind uint8
+
+const (
+	pathParam paramKind = iota
+	queryParam
+	headerParam
+)
+
+type param struct {
+	kind        paramKind
+	name, value string
+	secret      secrets.Provider // of a path parameter; nil if value is to be used
+}
+
+// policy is what a request changes in the policy of its connection.
+type policy struct {
+	auth         auth.Authenticator
+	authSet      bool
+	retry        *connection.Retry
+	timeouts     connection.Timeouts
+	maxRedirects *int
+	debug        *slog.Logger
+	check        func(resp *http.Response, body []byte) error
+	idempotent   bool
+	allowBody    bool
+}
+
+// New describes a request of any method. path is a template below the connection's base URL: a {name} in it is filled by
+// [Builder.Path], escapes in it are kept, and what follows a ? is the beginning of the query. An absolute URL is allowed; outside
+// the connection's origins it is a [*connection.OriginError], unless the request is sent bare with Auth(auth.None()).
+func New(conn *connection.Connection, method, path string) Builder {
+	return Builder{conn: conn, method: method, template: path}
+}
+
+// Get describes a GET request.
+func Get(conn *connection.Connection, path string) Builder { return New(conn, http.MethodGet, path) }
+
+// Head describes a HEAD request.
+func Head(conn *connection.Connection, path string) Builder { return New(conn, http.MethodHead, path) }
+
+// Post describes a POST request.
+func Post(conn *connection.Connection, path string) Builder { return New(conn, http.MethodPost, path) }
+
+// Put describes a PUT request.
+func Put(conn *connection.Connection, path string) Builder { return New(conn, http.MethodPut, path) }
+
+// Patch describes a PATCH request.
+func Patch(conn *connection.Connection, path string) Builder {
+	return New(conn, http.MethodPatch, path)
+}
+
+// Delete describes a DELETE request.
+func Delete(conn *connection.Connection, path string) Builder {
+	return New(conn, http.MethodDelete, path)
+}
+
+// Options describes an OPTIONS request.
+func Options(conn *connection.Connection, path string) Builder {
+	return New(conn, http.MethodOptions, path)
+}
+
+func (b Builder) add(p param) Builder {
+	if b.count < inlineParams {
+		b.params[b.count] = p
+	} else {
+		b.more = append(slices.Clip(b.more), p)
+	}
+	b.count++
+	return b
+}
+
+// param returns the i-th parameter in the order of the calls.
+func (b *Builder) param(i int) *param {
+	if i < inlineParams {
+		return &b.params[i]
+	}
+	return &b.more[i-inlineParams]
+}
+
+// Path fills {name} in the path template with one escaped segment, or a part of one. An empty value, ".", "..", control bytes,
+// a name that the template does not have, and a {name} without value are errors.
+func (b Builder) Path(name, value string) Builder {
+	return b.add(param{kind: pathParam, name: name, value: value})
+}
+
+// PathSecret is [Builder.Path] for a segment that is a secret: errors and logs then show the template in the place of the path.
+func (b Builder) PathSecret(name string, value secrets.Provider) Builder {
+	if value == nil {
+		value = secrets.Func(nil)
+	}
+	return b.add(param{kind: pathParam, name: name, secret: value})
+}
+
+// Query adds one pair to the query, after what the path has and in the order of the calls. A name may repeat. Control bytes are an
+// error; a value that needs them goes escaped into the query of the path.
+func (b Builder) Query(name, value string) Builder {
+	return b.add(param{kind: queryParam, name: name, value: value})
+}
+
+// QueryValues adds pairs to the query, sorted by name.
+func (b Builder) QueryValues(values url.Values) Builder {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, v := range values[name] {
+			b = b.Query(name, v)
+		}
+	}
+	return b
+}
+
+// Header adds a header. A name may repeat; the first one of a name takes the place of the connection's. A credential that is set
+// here wins over the connection's authenticator.
+func (b Builder) Header(name, value string) Builder {
+	return b.add(param{kind: headerParam, name: name, value: value})
+}
+
+// Idempotent gives the request an Idempotency-Key, made anew for each call and the same on every attempt, so that a POST or PATCH may
+// be retried by the connection's policy. The service has to know that header.
+func (b Builder) Idempotent() Builder {
+	b.policy.idempotent = true
+	return b
+}
+
+// Body sets the body. nil means that there is none, which is also the default.
+func (b Builder) Body(body Body) Builder {
+	b.body = body
+	return b
+}
+
+// JSON sends v as application/json. See [JSON].
+func (b Builder) JSON(v any) Builder { return b.Body(JSON(v)) }
+
+// Form sends values as application/x-www-form-urlencoded. See [Form].
+func (b Builder) Form(values url.Values) Builder { return b.Body(Form(values)) }
+
+// Text sends s as text/plain; charset=utf-8. See [Text].
+func (b Builder) Text(s string) Builder { return b.Body(Text(s)) }
+
+// Bytes sends data as it is. See [Bytes].
+func (b Builder) Bytes(contentType string, data []byte) Builder {
+	return b.Body(Bytes(contentType, data))
+}
+
+// AllowBody lets a GET or HEAD request have a body, which has no meaning in HTTP (RFC 9110, section 9.3.1) but in some services.
+func (b Builder) AllowBody() Builder {
+	b.policy.allowBody = true
+	return b
+}
+
+// Auth replaces the connection's authenticator for this request. A nil authenticator is an error.
+func (b Builder) Auth(a auth.Authenticator) Builder {
+	b.policy.auth, b.policy.authSet = a, true
+	return b
+}
+
+// Retry replaces the connection's retry policy whole, and applies whatever the method.
+func (b Builder) Retry(r connection.Retry) Builder {
+	b.policy.retry = &r
+	return b
+}
+
+// Timeout shortens the time of one attempt. See [connection.Timeouts].
+func (b Builder) Timeout(d time.Duration) Builder {
+	b.policy.timeouts.Attempt = d
+	return b
+}
+
+// Timeouts shortens the limits of the connection; it cannot lengthen them.
+func (b Builder) Timeouts(t connection.Timeouts) Builder {
+	b.policy.timeouts = t
+	return b
+}
+
+// MaxRedirects replaces the connection's limit; with 0 a redirect is the response.
+func (b Builder) MaxRedirects(n int) Builder {
+	b.policy.maxRedirects = &n
+	return b
+}
+
+// Debug writes one redacted record per attempt of this request, with up to 10 KiB of each body. See [connection.WithDebug].
+func (b Builder) Debug(l *slog.Logger) Builder {
+	b.policy.debug = l
+	return b
+}
+
+// Check replaces the rule that a response is a success if its status is a 2xx, for services that answer 200 with an error. An error
+// that f returns becomes the Err of a [*ResponseError]. body is nil on a stream; f keeps neither of its arguments.
+func (b Builder) Check(f func(resp *http.Response, body []byte) error) Builder {
+	b.policy.check = f
+	return b
+}

@@ -1,0 +1,154 @@
+package request
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/redact"
+)
+
+// Stage names the step at which a request failed. Each error of this package matches its stage: errors.Is(err, StageSend).
+type Stage string
+
+// The steps of a request, in their order.
+const (
+	// StageBuild means that the request is wrong; nothing was sent.
+	StageBuild Stage = "build"
+	// StageAuth means that there is no credential for the request.
+	StageAuth Stage = "auth"
+	// StageSend means that no response came.
+	StageSend Stage = "send"
+	// StageStatus means that the response is not a success.
+	StageStatus Stage = "status"
+	// StageRead means that the body of the response broke off, or is too large.
+	StageRead Stage = "read"
+	// StageDecode means that the body is not what was asked for.
+	StageDecode Stage = "decode"
+)
+
+// Error lets a Stage be the target of errors.Is.
+func (s Stage) Error() string { return string(s) }
+
+// ErrTooLarge means that a response body is longer than [connection.WithMaxBody] allows.
+var ErrTooLarge = errors.New("the response body is longer than WithMaxBody allows")
+
+// Error says which request failed, at which stage, and why. Its text holds no query, no body and no secret.
+type Error struct {
+	Stage  Stage
+	Method string
+	// URL is without query, and with the template in the place of a secret path.
+	URL string
+	// Attempts is the number of attempts that were made.
+	Attempts int
+	Err      error
+}
+
+func (e *Error) Error() string {
+	return strings.TrimSpace(e.Method+" "+e.URL) + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is matches the stage.
+func (e *Error) Is(target error) bool { return target == e.Stage }
+
+// Status is the target of errors.Is that any [*ResponseError] with that status matches.
+//
+//	if errors.Is(err, request.Status(404)) { ... }
+type Status int
+
+// Error lets a Status be the target of errors.Is.
+func (s Status) Error() string { return statusText(int(s)) }
+
+func statusText(code int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
+}
+
+// ResponseError is a response that is not a success. Its text holds status, method and URL, and nothing that the server wrote.
+type ResponseError struct {
+	Status int
+	Header http.Header
+	// Body is the beginning of the response body, up to 64 KiB.
+	Body   []byte
+	Method string
+	// URL is without query, and with the template in the place of a secret path.
+	URL string
+	// Attempts is the history of the call, oldest first; this response is the last.
+	Attempts []connection.Attempt
+	// Err is what the function given to Check returned; nil if the status alone decided.
+	Err error
+}
+
+func (e *ResponseError) Error() string {
+	text := e.Method + " " + e.URL + ": " + statusText(e.Status)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if n := len(e.Attempts); n > 1 {
+		text += fmt.Sprintf(" (after %d attempts)", n)
+	}
+	return text
+}
+
+// Unwrap returns the error of Check.
+func (e *ResponseError) Unwrap() error { return e.Err }
+
+// Is matches [StageStatus], and a [Status] of the same number.
+func (e *ResponseError) Is(target error) bool {
+	return target == StageStatus || target == Status(e.Status)
+}
+
+// DecodeError is a successful response whose body is not what was asked for.
+type DecodeError struct {
+	Status      int
+	Header      http.Header
+	ContentType string
+	// Body is the beginning of the response body, up to 64 KiB.
+	Body   []byte
+	Method string
+	URL    string
+	Err    error
+}
+
+func (e *DecodeError) Error() string {
+	return fmt.Sprintf("%s %s: decode %d response of type %q: %v",
+		e.Method, e.URL, e.Status, redact.Printable(e.ContentType), e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// Is matches [StageDecode].
+func (e *DecodeError) Is(target error) bool { return target == StageDecode }
+
+// ErrorBody decodes the JSON body of the [*ResponseError] in err. It reports false where there is no such error, or no JSON that
+// fits E.
+func ErrorBody[E any](err error) (E, bool) {
+	var v E
+	re, ok := errors.AsType[*ResponseError](err)
+	if !ok || json.Unmarshal(trimBOM(re.Body), &v) != nil {
+		var zero E
+		return zero, false
+	}
+	return v, true
+}
+
+// stageOf tells at which stage the pipeline failed.
+func stageOf(err error) Stage {
+	_, isAuth := errors.AsType[*auth.Error](err)
+	_, isOption := errors.AsType[*connection.OptionError](err)
+	_, isOrigin := errors.AsType[*connection.OriginError](err)
+	switch {
+	case isAuth:
+		return StageAuth
+	case isOption, isOrigin, errors.Is(err, connection.ErrInsecure), errors.Is(err, connection.ErrClosed):
+		return StageBuild
+	}
+	return StageSend
+}

@@ -1,0 +1,124 @@
+package request
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/field"
+)
+
+// send builds the call and sends it. On success the caller closes the exchange.
+func (b *Builder) send(ctx context.Context, accept []string, whole bool) (*connection.Exchange, error) {
+	call, err := b.call(ctx)
+	if err != nil {
+		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
+	}
+	if accept != nil && call.Header["Accept"] == nil {
+		call.Header["Accept"] = accept
+	}
+	call.Whole = whole
+	x, err := b.conn.Send(ctx, call)
+	if err != nil {
+		return nil, &Error{Stage: stageOf(err), Method: b.method, URL: x.URL(), Attempts: x.Sent(), Err: err}
+	}
+	return x, nil
+}
+
+// shownTemplate is what errors show of a request that could not be built.
+func (b *Builder) shownTemplate() string {
+	if b.conn == nil {
+		return ""
+	}
+	base := b.conn.BaseURL()
+	return base.Scheme + "://" + base.Host
+}
+
+// call turns the builder into a call.
+func (b *Builder) call(ctx context.Context) (connection.Call, error) {
+	call := connection.Call{Method: b.method}
+	if b.conn == nil {
+		return call, errors.New("the connection is nil")
+	}
+	if err := b.setURL(ctx, &call); err != nil {
+		return call, err
+	}
+	if err := b.setHeader(&call); err != nil {
+		return call, err
+	}
+	if err := b.setBody(&call); err != nil {
+		return call, err
+	}
+	return call, b.policy.set(&call)
+}
+
+func (p *policy) set(call *connection.Call) error {
+	if p.authSet && p.auth == nil {
+		return errors.New("the authenticator is nil: anonymity is auth.None()")
+	}
+	call.Auth, call.Retry, call.Timeouts = p.auth, p.retry, p.timeouts
+	call.MaxRedirects, call.Debug = p.maxRedirects, p.debug
+	return nil
+}
+
+// roomForHeaders is what a map holds without growing.
+const roomForHeaders = 8
+
+func (b *Builder) setHeader(call *connection.Call) error {
+	h := make(http.Header, roomForHeaders)
+	var values []string
+	for i := range b.count {
+		p := b.param(i)
+		if p.kind != headerParam {
+			continue
+		}
+		name := http.CanonicalHeaderKey(p.name)
+		switch {
+		case !field.IsToken(p.name):
+			return fmt.Errorf("header name %q is not a token (RFC 9110, section 5.1)", p.name)
+		case field.Reserved(name):
+			return fmt.Errorf("header %s is not set by hand", name)
+		case !field.IsValue(p.value):
+			return fmt.Errorf("the value of header %s has control bytes", name)
+		case h[name] != nil:
+			h[name] = append(h[name], p.value)
+			continue
+		case values == nil:
+			values = make([]string, 0, b.count-i)
+		}
+		values = append(values, p.value)
+		h[name] = slices.Clip(values[len(values)-1:])
+	}
+	if b.policy.idempotent && h[idempotencyKey] == nil {
+		h[idempotencyKey] = []string{rand.Text()}
+	}
+	call.Header = h
+	return nil
+}
+
+const idempotencyKey = "Idempotency-Key"
+
+func (b *Builder) setBody(call *connection.Call) error {
+	if b.body == nil {
+		return nil
+	}
+	if (b.method == http.MethodGet || b.method == http.MethodHead) && !b.policy.allowBody {
+		return fmt.Errorf("a %s request has no body: use AllowBody if the service wants one", b.method)
+	}
+	payload, err := b.body.Payload()
+	if err != nil {
+		return fmt.Errorf("request body: %w", err)
+	}
+	call.Body, call.BodyLen, call.BodyOnce = payload.Open, payload.Len, payload.Once
+	if call.Header["Content-Type"] == nil && payload.ContentType != "" {
+		if !field.IsValue(payload.ContentType) {
+			return errors.New("request body: the content type has control bytes")
+		}
+		call.Header["Content-Type"] = []string{payload.ContentType}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package request
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/restconn/restconn/connection"
+)
+
+// Do sends the request and returns the decoded body of a successful response. T decides how it is decoded:
+//
+//   - string: as text, which must be UTF-8, ASCII or ISO-8859-1;
+//   - []byte: as it is;
+//   - json.RawMessage: as one JSON value, which is not decoded;
+//   - anything else: as one JSON value, strictly. The content type must be JSON, nothing may follow, and numbers in an any
+//     are json.Number.
+//
+// An answer that has no body by its nature (204, 205, 304, HEAD) is the zero T. An empty body, or a JSON null, is an error unless T
+// can be absent: a pointer, slice, map, interface or struct{}.
+//
+// Errors are [*ResponseError], [*DecodeError] and, for all else, [*Error].
+func Do[T any](ctx context.Context, b Builder) (T, error) {
+	var v T
+	err := b.Into(ctx, &v)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return v, nil
+}
+
+// Response is a successful response with its decoded body.
+type Response[T any] struct {
+	Status int
+	Header http.Header
+	Value  T
+	// Attempts is the number of attempts that were made.
+	Attempts int
+	// URL is the URL that was asked, without its query.
+	URL string
+}
+
+// Full is [Do] for callers who want the whole response.
+func Full[T any](ctx context.Context, b Builder) (*Response[T], error) {
+	r := new(Response[T])
+	x, err := b.into(ctx, &r.Value)
+	if err != nil {
+		return nil, err
+	}
+	r.Status, r.Header, r.Attempts, r.URL = x.Response.StatusCode, x.Response.Header, x.Sent(), x.URL()
+	return r, nil
+}
+
+// Into is [Do] for a value that exists: target is a pointer to it. After an error the value may be filled in part.
+func (b Builder) Into(ctx context.Context, target any) error {
+	_, err := b.into(ctx, target)
+	return err
+}
+
+// Exec sends the request and drops the body of a successful response.
+func (b Builder) Exec(ctx context.Context) error {
+	_, err := b.into(ctx, nil)
+	return err
+}
+
+// Stream sends the request and returns a successful response with its body open. Reading is bounded by the idle timeout, and by the end
+// of ctx. The caller closes the body.
+func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
+	x, err := b.send(ctx, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.judge(x, nil); err != nil {
+		return nil, err
+	}
+	return x.Response, nil
+}
+
+// Request builds the request and does not send it. It has neither credentials nor the headers of the connection:
+// [connection.Connection.Do] adds both.
+func (b Builder) Request(ctx context.Context) (*http.Request, error) {
+	call, err := b.call(ctx)
+	if err != nil {
+		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
+	}
+	req, err := http.NewRequestWithContext(ctx, call.Method, "/", nil)
+	if err != nil {
+		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
+	}
+	req.URL, req.Host, req.Header = &call.URL, call.URL.Host, call.Header
+	if call.Body == nil {
+		return req, nil
+	}
+	req.ContentLength = call.BodyLen
+	if !call.BodyOnce {
+		req.GetBody = call.Body
+	}
+	if req.Body, err = call.Body(); err != nil {
+		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
+	}
+	return req, nil
+}
+
+// Values of the Accept header. An append to one of them copies it.
+var ( //nolint:gochecknoglobals // never changed
+	acceptJSON = []string{"application/json, text/plain, */*"}
+	acceptText = []string{"text/plain, */*"}
+	acceptAny  = []string{"*/*"}
+)
+
+// into sends the request and decodes the answer into target; nil means that the body is dropped. The exchange that it returns is closed.
+func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, error) {
+	accept := acceptJSON
+	switch target.(type) {
+	case *string:
+		accept = acceptText
+	case *[]byte:
+		accept = acceptAny
+	}
+	x, err := b.send(ctx, accept, true)
+	if err != nil {
+		return nil, err
+	}
+	defer x.Close()
+	r := reader{exchange: x, method: b.method, limit: b.conn.MaxBody()}
+	defer r.release()
+	if status := x.Response.StatusCode; status/100 != 2 && b.policy.check == nil {
+		return nil, r.responseError(nil)
+	}
+	if target == nil && b.policy.check == nil {
+		r.drain()
+		return x, nil
+	}
+	if err := r.read(); err != nil {
+		return nil, err
+	}
+	if b.policy.check != nil {
+		if err := b.policy.check(x.Response, r.body()); err != nil {
+			return nil, r.responseError(err)
+		}
+	}
+	if target == nil {
+		return x, nil
+	}
+	return x, r.decode(target)
+}
+
+// judge closes the exchange of a stream that is not a success, and returns its error.
+func (b *Builder) judge(x *connection.Exchange, body []byte) error {
+	r := reader{exchange: x, method: b.method, limit: b.conn.MaxBody()}
+	var cause error
+	switch {
+	case b.policy.check != nil:
+		if cause = b.policy.check(x.Response, body); cause == nil {
+			return nil
+		}
+	case x.Response.StatusCode/100 == 2:
+		return nil
+	}
+	defer x.Close()
+	return r.responseError(cause)
+}
