@@ -1,0 +1,10 @@
+//go:build !unix
+
+package secrets
+
+import "os"
+
+const (
+	openFlags = os.O_RDONLY
+	hasModes  = false
+)
