@@ -1,0 +1,62 @@
+package auth
+
+import "errors"
+
+// What an [Error] may wrap, to be matched with [errors.Is].
+var (
+	// ErrNoCredential says that a credential is missing: a nil Authenticator or provider, an empty key, an empty
+	// user.
+	ErrNoCredential = errors.New("no credential")
+	// ErrNoToken says that a [TokenSource] had no token, or an empty one.
+	ErrNoToken = errors.New("no token")
+	// ErrNotRenewable says that the server rejected a token and that its [TokenSource] has no other.
+	ErrNotRenewable = errors.New("the token was rejected and cannot be renewed")
+	// ErrMalformed says that a credential holds bytes that its place cannot carry, or too many of them.
+	ErrMalformed = errors.New("malformed credential")
+	// ErrParameterSet says that the request already has the query parameter that the credential is written to.
+	ErrParameterSet = errors.New("query parameter is already set")
+)
+
+// Error is a credential that could not be put on a request, or that could not work at all. Nothing was sent, and a
+// retry would not help. It never holds a secret.
+type Error struct {
+	// Scheme names the scheme, such as "basic", "apikey" or "bearer". It is empty if there is none.
+	Scheme string
+	// Err is the cause.
+	Err error
+}
+
+// Error implements error. The text begins with "auth: " and the scheme.
+func (e *Error) Error() string {
+	text := "auth"
+	if e.Scheme != "" {
+		text += ": " + e.Scheme
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// fail makes an [*Error] of err, unless it is or wraps one already.
+func fail(scheme string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	return &Error{Scheme: scheme, Err: err}
+}
+
+// failAll joins faults, each as an [*Error]. It is nil if all of them are.
+func failAll(scheme string, faults ...error) error {
+	failed := make([]error, len(faults))
+	for i, fault := range faults {
+		failed[i] = fail(scheme, fault)
+	}
+	return errors.Join(failed...)
+}

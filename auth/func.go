@@ -1,0 +1,34 @@
+package auth
+
+import (
+	"errors"
+	"net/http"
+)
+
+// Func makes an Authenticator of a function, under the rules of [Authenticator].
+//
+//	sign := auth.Func(func(req *http.Request) error { req.Header.Set("X-Signature", mac(req)); return nil })
+//
+// It is called as it is: whether a header of the caller wins is up to the function.
+type Func func(req *http.Request) error
+
+var errNilFunc = errors.New("the function is nil")
+
+// Authenticate implements [Authenticator]. It calls f, and makes its error an [*Error].
+func (f Func) Authenticate(req *http.Request) error {
+	if f == nil {
+		return fail("func", errNilFunc)
+	}
+	return fail("func", f(req))
+}
+
+// Validate implements [Validator]. A nil function is an error.
+func (f Func) Validate() error {
+	if f == nil {
+		return fail("func", errNilFunc)
+	}
+	return nil
+}
+
+// String implements [fmt.Stringer].
+func (f Func) String() string { return "Func" }

@@ -1,0 +1,91 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/restconn/restconn/secrets"
+)
+
+// Token is an access token. It is shared by all who got it, so nobody changes it.
+type Token struct {
+	// Value is the text of the token.
+	Value secrets.Value
+	// Expiry is when the token ends. The zero time means that nobody knows.
+	Expiry time.Time
+}
+
+// Want says what a token has to be good for. The zero Want is any token that is not expired.
+type Want struct {
+	// Not is the text of a token that the server rejected: the answer is another one, or an error. It is a condition
+	// and not a command, so that of many callers that saw the same rejection only one renews, in this process and in
+	// others. The zero Value excludes nothing.
+	Not secrets.Value
+	// MinTTL is how long the token has to be valid for, if its expiry is known.
+	MinTTL time.Duration
+}
+
+// TokenSource is where tokens come from. It is asked once per attempt of a request, and is expected to keep what it
+// got.
+//
+// Implementations are safe for concurrent use, and their errors hold no secret. ctx bounds that caller's wait and
+// nobody else's. A source that cannot satisfy [Want].Not answers [ErrNotRenewable]; one that has no token at all
+// answers [ErrNoToken]. After it answered a Want with another token, it keeps to that one.
+type TokenSource interface {
+	Token(ctx context.Context, want Want) (*Token, error)
+}
+
+// Static returns the source of a token that was issued by other means, and that cannot be renewed. The provider is
+// asked each time, so that a token that is replaced where it is kept is used without a restart; the expiry is
+// unknown.
+//
+// An empty token is [ErrNoToken], at the time of the call. If the token is the one that was rejected, the answer is
+// [ErrNotRenewable].
+func Static(p secrets.Provider) TokenSource {
+	return &static{description: "Static token", provider: p}
+}
+
+type static struct {
+	description
+	provider secrets.Provider
+	last     atomic.Pointer[Token]
+}
+
+// Token implements [TokenSource].
+func (s *static) Token(ctx context.Context, want Want) (*Token, error) {
+	text, err := resolve(ctx, s.provider)
+	switch {
+	case err != nil:
+		return nil, err
+	case text == "":
+		return nil, ErrNoToken
+	case text == want.Not.Reveal():
+		return nil, ErrNotRenewable
+	}
+	t := s.last.Load()
+	if t == nil || t.Value.Reveal() != text {
+		t = &Token{Value: secrets.Static(text)}
+		s.last.Store(t)
+	}
+	return t, nil
+}
+
+// Validate implements [Validator].
+func (s *static) Validate() error { return validateSource("token", s.provider) }
+
+// tokenText asks source for a token, and returns its text, which is never empty.
+func tokenText(ctx context.Context, source TokenSource, want Want) (string, error) {
+	if source == nil {
+		return "", fmt.Errorf("%w: the token source is nil", ErrNoCredential)
+	}
+	t, err := source.Token(ctx, want)
+	if err != nil {
+		return "", err
+	}
+	if t == nil || t.Value.Reveal() == "" {
+		return "", ErrNoToken
+	}
+	return t.Value.Reveal(), nil
+}
