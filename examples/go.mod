@@ -1,0 +1,16 @@
+module github.com/restconn/restconn/examples
+
+go 1.26.0
+
+replace github.com/restconn/restconn => ../
+
+require (
+	github.com/mccutchen/go-httpbin/v2 v2.26.0
+	github.com/restconn/restconn v0.0.0-00010101000000-000000000000
+)
+
+require (
+	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
+	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
+)
