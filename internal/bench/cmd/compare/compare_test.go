@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/restconn/restconn/internal/bench"
+)
+
+func TestCompareRounds(t *testing.T) {
+	t.Parallel()
+	fixed := func(values ...float64) func(context.Context) (sample, error) {
+		calls := 0
+		return func(context.Context) (sample, error) {
+			calls++
+			return sample{timeOp: values[(calls-1)%len(values)], failed: 1}, nil
+		}
+	}
+	rows, err := compareRounds(t.Context(), 3, []contestant{
+		{"floor", fixed(100, 200, 400)},
+		{"peer", fixed(50, 400, 200)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	floor, peer := rows[0], rows[1]
+	if floor.Values[timeOp] != 200 || floor.N != 3 || len(floor.Ratios) != 0 {
+		t.Errorf("floor is %+v", floor)
+	}
+	if peer.Values[timeOp] != 200 || peer.Ratios[timeOp] != 0.5 {
+		t.Errorf("peer is %+v, want the median of 0.5, 2 and 0.5 as its ratio", peer)
+	}
+	if _, ok := peer.Ratios[failed]; ok {
+		t.Error("a count of failures has no ratio")
+	}
+}
+
+func TestCompareRoundsFails(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	_, err := compareRounds(t.Context(), 1, []contestant{
+		{"floor", func(context.Context) (sample, error) { return sample{}, nil }},
+		{"peer", func(context.Context) (sample, error) { return nil, broken }},
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	if got := median([]float64{9, 1, 5}); got != 5 {
+		t.Errorf("median of three is %v", got)
+	}
+	if got := median([]float64{4, 1, 2, 9}); got != 3 {
+		t.Errorf("median of four is %v", got)
+	}
+}
+
+func TestGoals(t *testing.T) {
+	t.Parallel()
+	for _, g := range goals {
+		c, ok := columns[g.column]
+		if !ok || (g.ratio && !c.ratio) {
+			t.Errorf("no such figure: %+v", g)
+		}
+	}
+	tables := []Table{
+		{Scenario: bench.GetFake, Rows: []Row{{
+			Peer: restconn, Values: sample{allocsOp: 70.3, bytesOp: 5001}, Ratios: sample{timeOp: 0.88},
+		}}},
+		{Scenario: bench.Load, Rows: []Row{{Peer: restconn, Ratios: sample{requestsPerSecond: 1.9}}}},
+	}
+	var out bytes.Buffer
+	printGoals(&out, checkGoals(tables), false)
+	got := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{
+		"get_json_fake restconn allocs/op <= 70 70 yes",
+		"get_json_fake restconn B/op <= 5000 5001 no",
+		"get_json_fake restconn time/op <= 0.90 x 0.88 x yes",
+		"concurrency restconn req/s >= 2.00 x 1.90 x no",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(got, bench.PostFake) {
+		t.Error("a goal of a scenario that was not measured is listed")
+	}
+}
+
+func TestPrintTable(t *testing.T) {
+	t.Parallel()
+	table := Table{
+		Scenario: "s",
+		Columns:  []string{timeOp, failed},
+		Rows: []Row{
+			{Peer: bench.Floor, N: 4, Values: sample{timeOp: 1500}},
+			{Peer: "other", N: 2, Values: sample{timeOp: 3e6, failed: 1}, Ratios: sample{timeOp: 2000}},
+		},
+	}
+	var out bytes.Buffer
+	printTable(&out, table, true)
+	const want = `
+## s
+
+| peer | time/op | x | failed | n |
+|---|---|---|---|---|
+| nethttp | 1.50 µs |  | 0 | 4 |
+| other | 3.00 ms | 2000.00 | 1 | 2 |
+`
+	if out.String() != want {
+		t.Errorf("printed %s, want %s", out.String(), want)
+	}
+}
+
+func TestHandler(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(handler())
+	defer server.Close()
+	for _, spec := range bench.Specs() {
+		peer, err := spec.New(bench.Config{BaseURL: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, operation := range []bench.Operation{bench.Get, bench.Post} {
+			if _, err := operation(t.Context(), peer); err != nil {
+				t.Errorf("%s: %v", spec.Name, err)
+			}
+		}
+		peer.Close()
+	}
+}
