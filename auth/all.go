@@ -111,6 +111,18 @@ func (a *all) String() string {
 // Format implements [fmt.Formatter], so that no verb reaches the members.
 func (a *all) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, a.String()) }
 
+// Headers returns the canonical names of the headers that the built-in Authenticators among a write. A connection refuses
+// a constant header of the same name: it would keep the credential from being sent.
+func Headers(a Authenticator) []string {
+	var names []string
+	for _, p := range placesOf(a) {
+		if p.in == inHeader {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
 // placesOf returns where a is known to write.
 func placesOf(a Authenticator) []place {
 	switch a := a.(type) {
@@ -120,13 +132,11 @@ func placesOf(a Authenticator) []place {
 		return []place{a.place}
 	case *bearer:
 		return []place{a.place}
-	case *all:
+	default:
 		var places []place
-		for _, member := range a.members {
-			places = append(places, placesOf(member)...)
+		for _, inner := range unwrap(a) {
+			places = append(places, placesOf(inner)...)
 		}
 		return places
-	default:
-		return nil
 	}
 }

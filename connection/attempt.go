@@ -5,7 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -27,19 +27,34 @@ func (s attemptStage) RoundTrip(req *http.Request) (*http.Response, error) {
 		a.end()
 		return nil, err
 	}
+	closeUpgraded(resp)
 	return resp, nil
 }
 
-// attempt is one attempt of an exchange: a request that is private to it, and its limit.
+// closeUpgraded closes a connection that is to speak another protocol from here on (RFC 9110, section 15.2.2). A read
+// of it would wait for bytes that never come, and no context would end that.
+func closeUpgraded(resp *http.Response) {
+	if resp.StatusCode == http.StatusSwitchingProtocols && resp.Body != nil {
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+}
+
+// attempt is one attempt of an exchange: a request that is private to it, and its limit. The methods are safe for
+// concurrent use: the transport may still be reading the request body when the answer is there, and a body may be
+// closed while it is read.
 type attempt struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	timer   *time.Timer
-	idle    atomic.Bool // the idle limit rules, not the attempt limit
-	ended   bool
 	limits  Timeouts
 	request http.Request
 	url     url.URL
+
+	mu     sync.Mutex
+	timer  *time.Timer
+	idle   bool // the idle limit rules, not the attempt limit
+	stream bool // the attempt limit never rules again
+	done   bool
 }
 
 func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
@@ -47,11 +62,8 @@ func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
 	a.ctx, a.cancel = context.WithCancelCause(req.Context())
 	a.request = *req.WithContext(a.ctx)
 	a.request.URL = &a.url
-	a.request.Header, x.bare = maps.Clone(req.Header), req.Header
-	a.timer = time.AfterFunc(a.limits.Attempt, a.expire)
-	if a.limits.Attempt == NoTimeout {
-		a.timer.Stop()
-	}
+	a.request.Header, x.bare, x.hop = maps.Clone(req.Header), req.Header, req
+	a.start()
 	if err := x.openBody(a, req); err != nil {
 		a.end()
 		return nil, err
@@ -59,9 +71,21 @@ func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
 	return a, nil
 }
 
+// start starts the attempt limit.
+func (a *attempt) start() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.timer = time.AfterFunc(a.limits.Attempt, a.expire)
+	if a.limits.Attempt == NoTimeout {
+		a.timer.Stop()
+	}
+}
+
 // expire ends an attempt that took too long.
 func (a *attempt) expire() {
-	if a.idle.Load() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.idle {
 		a.cancel(&TimeoutError{Phase: PhaseIdle, Limit: a.limits.Idle})
 		return
 	}
@@ -70,11 +94,16 @@ func (a *attempt) expire() {
 
 // restart starts one of the two limits of the attempt anew; the other one rules no longer.
 func (a *attempt) restart(idle bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.done {
+		return
+	}
+	a.idle = idle || a.stream
 	d := a.limits.Attempt
-	if idle {
+	if a.idle {
 		d = a.limits.Idle
 	}
-	a.idle.Store(idle)
 	if d == NoTimeout || a.ctx.Err() != nil {
 		a.timer.Stop()
 		return
@@ -82,12 +111,36 @@ func (a *attempt) restart(idle bool) {
 	a.timer.Reset(d)
 }
 
+// open makes the attempt that of a stream: from now on the idle limit rules, while somebody reads.
+func (a *attempt) open() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stream, a.idle = true, true
+	a.timer.Stop()
+}
+
+// pause stops the limit until the next restart.
+func (a *attempt) pause() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.timer.Stop()
+}
+
+// ended reports whether end was called.
+func (a *attempt) ended() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.done
+}
+
 // end frees what the attempt holds. It is idempotent, and a nil attempt has nothing to free.
 func (a *attempt) end() {
-	if a == nil || a.ended {
+	if a == nil {
 		return
 	}
-	a.ended = true
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.done = true
 	a.timer.Stop()
 	a.cancel(nil)
 }
@@ -96,12 +149,13 @@ func (a *attempt) end() {
 type limit struct {
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
+	ends   time.Time
 }
 
 func startLimit(ctx context.Context, phase Phase, d time.Duration) (context.Context, *limit) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	expire := func() { cancel(&TimeoutError{Phase: phase, Limit: d}) }
-	return ctx, &limit{cancel: cancel, timer: time.AfterFunc(d, expire)}
+	return ctx, &limit{cancel: cancel, timer: time.AfterFunc(d, expire), ends: time.Now().Add(d)}
 }
 
 // lift lets the context live on without the limit.

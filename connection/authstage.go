@@ -2,6 +2,7 @@ package connection
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -53,13 +54,23 @@ type authStage struct{ next http.RoundTripper }
 
 func (s authStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req)
+	resp, err := s.send(x, req)
+	if resp != nil {
+		resp.Request = x.hop // and not the one with the credential
+	}
+	return resp, err
+}
+
+func (s authStage) send(x *Exchange, req *http.Request) (*http.Response, error) {
+	x.query = ""
 	if isForeign(req) || x.auth.none {
 		return s.next.RoundTrip(req)
 	}
-	if err := x.mayCarryCredentials(req); err != nil {
+	if err := x.mayCarryCredentials(req.URL); err != nil {
 		return nil, refuse(req, err)
 	}
-	if len(x.auth.challengers) == 0 {
+	// What the server thinks of the caller's own credential is the caller's to learn.
+	if len(x.auth.challengers) == 0 || x.call.Header["Authorization"] != nil {
 		if err := authenticate(x, req); err != nil {
 			return nil, refuse(req, err)
 		}
@@ -71,7 +82,7 @@ func (s authStage) RoundTrip(req *http.Request) (*http.Response, error) {
 // challengeable sends a request that may be sent once more after a challenge.
 func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response, error) {
 	bare, query := x.bare, req.URL.RawQuery
-	if len(x.conn.config.attemptMiddleware) > 0 {
+	if len(x.conn.config.attemptMiddleware) > 0 || x.conn.config.jar != nil {
 		bare = maps.Clone(req.Header)
 	}
 	if err := authenticate(x, req); err != nil {
@@ -84,7 +95,7 @@ func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response
 	resend, err := challenged(x.auth.challengers, req, resp)
 	if err != nil {
 		discard(resp)
-		return nil, &auth.Error{Err: err}
+		return nil, asAuthError(err)
 	}
 	if !resend || hasBody(req) && req.GetBody == nil {
 		return resp, nil
@@ -101,7 +112,7 @@ func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response
 	}
 	discard(resp)
 	if hasBody(req) {
-		if again.Body, err = req.GetBody(); err != nil {
+		if again.Body, err = openAgain(req.GetBody); err != nil {
 			return nil, err
 		}
 	}
@@ -122,18 +133,26 @@ func challenged(challengers []auth.Challenger, req *http.Request, resp *http.Res
 	return resend, errors.Join(errs...)
 }
 
+func asAuthError(err error) error {
+	if as[*auth.Error](err) {
+		return err
+	}
+	return &auth.Error{Err: err}
+}
+
 // authenticate lets the authenticator change headers and query of the request, and nothing else.
 func authenticate(x *Exchange, req *http.Request) error {
 	scheme, host := req.URL.Scheme, req.URL.Host
 	if err := x.auth.authenticator.Authenticate(req); err != nil {
-		if as[*auth.Error](err) {
-			return err
-		}
-		return &auth.Error{Err: err}
+		return asAuthError(err)
 	}
 	if req.URL.Scheme != scheme || req.URL.Host != host {
 		return &auth.Error{Err: errors.New("the authenticator changed the origin of the request")}
 	}
+	if err := validateURL(req.URL); err != nil {
+		return &auth.Error{Err: fmt.Errorf("the authenticator changed the URL: %w", err)}
+	}
+	x.query = req.URL.RawQuery
 	return nil
 }
 
@@ -170,18 +189,19 @@ func (x *Exchange) checkOrigin() error {
 	return nil
 }
 
-// carriesCredential reports whether the caller has put a credential on the request by hand.
+// carriesCredential reports whether the caller has put a credential on the request, or on the connection, by hand.
 func (x *Exchange) carriesCredential() bool {
 	return x.call.Header["Authorization"] != nil || x.call.Header["Cookie"] != nil
 }
 
-// mayCarryCredentials checks a request on the wire side of the attempt middleware, which may have changed its URL.
-func (x *Exchange) mayCarryCredentials(req *http.Request) error {
+// mayCarryCredentials checks the URL of a request on the wire side of redirects and the attempt middleware, which may
+// have changed it.
+func (x *Exchange) mayCarryCredentials(u *url.URL) error {
 	c := x.conn
-	if c.isHome(req.URL) {
+	if c.isHome(u) {
 		return c.checkSecure(c.home)
 	}
-	o, err := origin.Of(req.URL)
+	o, err := origin.Of(u)
 	if err != nil {
 		return &OptionError{Option: "URL", Err: err}
 	}
@@ -212,6 +232,20 @@ func (c *Connection) trusts(u *url.URL) bool {
 	}
 	o, err := origin.Of(u)
 	return err == nil && c.trusted[o]
+}
+
+// together reports whether what was sent to one URL may be sent to the other: both are of one origin, or of the
+// connection's.
+func (c *Connection) together(a, b *url.URL) bool {
+	if c.trusts(a) {
+		return c.trusts(b)
+	}
+	from, err := origin.Of(a)
+	if err != nil {
+		return false
+	}
+	to, err := origin.Of(b)
+	return err == nil && from == to
 }
 
 func cloneURL(u *url.URL) *url.URL {

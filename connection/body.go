@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -10,8 +11,8 @@ import (
 // longBody is the length from which on the idle limit rules while a request body is being sent.
 const longBody = 64 << 10
 
-// prepareBody tells the request of the call about its body. The body is opened per attempt; call middleware wants to see
-// one, and gets the body of the first.
+// prepareBody tells the request of the call about its body. The body is opened per attempt; call middleware wants to
+// see one, and gets the body of the first.
 func (x *Exchange) prepareBody() error {
 	if x.call.Body == nil {
 		return nil
@@ -24,7 +25,7 @@ func (x *Exchange) prepareBody() error {
 		return nil
 	}
 	var err error
-	x.request.Body, err = x.call.Body()
+	x.request.Body, err = openAgain(x.call.Body)
 	return err
 }
 
@@ -38,13 +39,47 @@ func (x *Exchange) openBody(a *attempt, req *http.Request) error {
 		_ = body.Close()
 		body = http.NoBody // otherwise net/http takes 0 for an unknown length
 	}
-	if req.ContentLength < 0 || req.ContentLength > longBody {
-		a.restart(true)
-		body = &requestBody{ReadCloser: body, attempt: a}
-	}
 	a.request.Body = body
+	if req.ContentLength < 0 || req.ContentLength > longBody {
+		a.request.Body = a.sending(body)
+		if req.GetBody != nil { // a redirect, a challenge or net/http may want it
+			a.request.GetBody = func() (io.ReadCloser, error) {
+				body, err := openAgain(req.GetBody)
+				if err != nil {
+					return nil, err
+				}
+				return a.sending(body), nil
+			}
+		}
+	}
 	return nil
 }
+
+// sending lets the idle limit rule while the long body is being sent.
+func (a *attempt) sending(body io.ReadCloser) io.ReadCloser {
+	a.restart(true)
+	b := &requestBody{ReadCloser: body, attempt: a}
+	b.keep = context.AfterFunc(a.ctx, func() { _ = b.closeOnce() })
+	return b
+}
+
+// openAgain opens a body anew.
+func openAgain(open func() (io.ReadCloser, error)) (io.ReadCloser, error) {
+	body, err := open()
+	switch {
+	case err != nil:
+		return nil, &openError{err}
+	case body == nil:
+		return nil, &openError{errors.New("there is none")}
+	}
+	return body, nil
+}
+
+// openError means that the body could not be opened: another attempt would not help.
+type openError struct{ err error }
+
+func (e *openError) Error() string { return "open the request body: " + e.err.Error() }
+func (e *openError) Unwrap() error { return e.err }
 
 func (x *Exchange) nextBody(req *http.Request) (io.ReadCloser, error) {
 	first := x.sent == 1
@@ -52,19 +87,22 @@ func (x *Exchange) nextBody(req *http.Request) (io.ReadCloser, error) {
 	case first && req.Body != nil:
 		return req.Body, nil
 	case req.GetBody != nil:
-		return req.GetBody()
+		return openAgain(req.GetBody)
 	case first && x.call.Body != nil:
-		return x.call.Body()
+		return openAgain(x.call.Body)
 	case req.Body != nil || x.call.Body != nil:
 		return nil, ErrNotReplayable
 	}
 	return nil, nil
 }
 
-// requestBody is a long body on its way out: every read starts the idle limit anew, and its end the attempt limit.
+// requestBody is a long body on its way out: every read starts the idle limit anew, and its end the attempt limit. It
+// is closed when the attempt ends, because net/http waits for a read that is under way, however long that takes.
 type requestBody struct {
 	io.ReadCloser
 	attempt *attempt
+	keep    func() bool // takes back the close at the end of the attempt
+	closed  atomic.Bool
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -73,31 +111,42 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (b *requestBody) Close() error {
+	b.keep()
+	return b.closeOnce()
+}
+
+func (b *requestBody) closeOnce() error {
+	if b.closed.Swap(true) {
+		return nil
+	}
+	return b.ReadCloser.Close()
+}
+
 // responseBody is the body of the final response. It ends the exchange when it is closed.
 type responseBody struct {
 	rc       io.ReadCloser
 	exchange *Exchange
-	idle     bool
+	idle     *attempt // of a stream: its idle limit rules
 	closed   atomic.Bool
 }
 
 // stream lets the idle limit rule from here on, in the place of the attempt's and the total limit.
 func (b *responseBody) stream() {
-	b.idle = true
 	b.exchange.total.lift()
 	if b.exchange.attempt != nil {
-		b.exchange.attempt.restart(true)
+		b.idle = b.exchange.attempt
+		b.idle.open()
 	}
 }
 
 func (b *responseBody) Read(p []byte) (int, error) {
+	if b.idle != nil {
+		b.idle.restart(true)
+		defer b.idle.pause() // a reader that takes its time is not an idle server
+	}
 	n, err := b.rc.Read(p)
-	switch {
-	case err == nil:
-		if b.idle && b.exchange.attempt != nil {
-			b.exchange.attempt.restart(true)
-		}
-	case !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+	if err != nil && (!errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && !b.closed.Load() {
 		err = b.exchange.explain(err)
 	}
 	return n, err

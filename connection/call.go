@@ -24,6 +24,8 @@ type Call struct {
 	// Header holds the headers of this request, by canonical name. The map belongs to the call from here on. It must not be
 	// nil. Headers of the connection are added where the URL lies within the connection's origins.
 	Header http.Header
+	// Accept is sent as the Accept header if neither the request nor the connection has one.
+	Accept []string
 	// Body opens the request body, once per attempt. nil means that there is none.
 	Body func() (io.ReadCloser, error)
 	// BodyLen is the length of the body in bytes; -1 if it is not known.
@@ -59,16 +61,35 @@ type Exchange struct {
 	ctx      context.Context
 	request  http.Request
 	body     responseBody
-	auth     authState
-	retry    Retry
+	auth     *authState
+	retry    *Retry
 	vouched  bool // the retry policy was set on the request: it applies whatever the method
 	limits   Timeouts
 	total    *limit
 	attempt  *attempt
-	bare     http.Header // of the hop under way, as it was before authentication
+	hop      *http.Request // the hop under way, as it was before authentication
+	bare     http.Header   // of the hop under way, as it was before authentication
+	query    string        // of the hop under way, as it was after authentication; "" if there was none
 	sent     int
 	attempts []Attempt
 }
+
+// String returns the method and what may be shown of the URL.
+func (x *Exchange) String() string { return x.call.String() }
+
+// Format writes String for every verb: an Exchange holds the credentials of its request.
+func (x *Exchange) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, x.String()) }
+
+// String returns the method and what may be shown of the URL.
+func (c Call) String() string {
+	if c.ShownPath != "" {
+		return c.Method + " " + c.URL.Scheme + "://" + c.URL.Host + c.ShownPath
+	}
+	return c.Method + " " + redact.URL(&c.URL)
+}
+
+// Format writes String for every verb, %#v among them.
+func (c Call) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // exchangeContext is the context of the requests of an exchange. It is the Exchange itself, so that it costs nothing.
 type exchangeContext Exchange
@@ -102,20 +123,24 @@ func exchangeOf(req *http.Request) *Exchange {
 // cause of the context's end, or what the transport returned, without URLs.
 func (c *Connection) Send(ctx context.Context, call Call) (*Exchange, error) {
 	x := &Exchange{conn: c, call: call, ctx: ctx}
+	ok := false
+	defer func() {
+		if !ok { // also after a panic in a middleware or an authenticator
+			x.Close()
+		}
+	}()
 	err := x.prepare()
 	if err == nil {
 		err = x.run()
 	}
-	if err != nil {
-		x.Close()
-	}
+	ok = err == nil
 	return x, err
 }
 
 // prepare works out the policy of the call and builds its request.
 func (x *Exchange) prepare() error {
 	cfg := &x.conn.config
-	x.limits, x.retry, x.auth = cfg.timeouts, cfg.retry, x.conn.auth
+	x.limits, x.retry, x.auth = cfg.timeouts, &cfg.retry, &x.conn.auth
 	if x.conn.closed() {
 		return ErrClosed
 	}
@@ -125,10 +150,10 @@ func (x *Exchange) prepare() error {
 	if err := x.override(); err != nil {
 		return err
 	}
+	x.addHeaders()
 	if err := x.checkOrigin(); err != nil {
 		return err
 	}
-	x.addHeaders()
 	if x.call.BodyOnce && x.retry.Max > 0 && x.repeatable() {
 		return &OptionError{Option: "Retry", Err: ErrNotReplayable}
 	}
@@ -147,14 +172,14 @@ func (x *Exchange) prepare() error {
 
 // addHeaders adds the connection's headers. A foreign origin learns the user agent and no more.
 func (x *Exchange) addHeaders() {
-	header := x.conn.config.header
-	if !x.conn.trusts(&x.call.URL) {
-		header = http.Header{"User-Agent": header["User-Agent"]}
-	}
-	for name, values := range header {
-		if x.call.Header[name] == nil {
-			x.call.Header[name] = values
+	home := x.conn.trusts(&x.call.URL)
+	for _, f := range x.conn.config.fields {
+		if x.call.Header[f.name] == nil && (home || f.name == "User-Agent") {
+			x.call.Header[f.name] = f.values
 		}
+	}
+	if x.call.Accept != nil && x.call.Header["Accept"] == nil {
+		x.call.Header["Accept"] = x.call.Accept
 	}
 }
 
@@ -169,16 +194,18 @@ func (x *Exchange) override() error {
 		if err := x.call.Retry.validate(); err != nil {
 			return &OptionError{Option: "Retry", Err: err}
 		}
-		x.retry, x.vouched = x.call.Retry.withDefaults(), true
+		own := x.call.Retry.withDefaults()
+		x.retry, x.vouched = &own, true
 	}
 	if x.call.MaxRedirects != nil && *x.call.MaxRedirects < 0 {
 		return &OptionError{Option: "MaxRedirects", Err: errors.New("the number is negative")}
 	}
 	if x.call.Auth != nil {
-		var err error
-		if x.auth, err = x.conn.bind(x.call.Auth); err != nil {
+		own, err := x.conn.bind(x.call.Auth)
+		if err != nil {
 			return &OptionError{Option: "Auth", Err: err}
 		}
+		x.auth = &own
 	}
 	return nil
 }
@@ -186,6 +213,9 @@ func (x *Exchange) override() error {
 // run sends the request through the pipeline, and takes charge of the response body.
 func (x *Exchange) run() error {
 	resp, err := x.conn.pipeline.RoundTrip(&x.request)
+	if err != nil && as[*RetryError](err) {
+		return err // it holds the end of the context and all that was before
+	}
 	if err != nil {
 		return x.explain(err)
 	}
@@ -204,7 +234,7 @@ func (x *Exchange) run() error {
 // explain says why the exchange failed: if its context has ended, that is the reason, whatever the transport made of it.
 func (x *Exchange) explain(err error) error {
 	ctx := x.ctx
-	if x.attempt != nil && !x.attempt.ended {
+	if x.attempt != nil && !x.attempt.ended() {
 		ctx = x.attempt.ctx
 	}
 	if ctx.Err() == nil {
@@ -246,8 +276,12 @@ func (x *Exchange) Sent() int { return x.sent }
 func (x *Exchange) URL() string { return x.shownURL(&x.call.URL) }
 
 func (x *Exchange) shownURL(u *url.URL) string {
-	if x.call.ShownPath != "" && u.EscapedPath() == x.call.URL.EscapedPath() {
+	switch {
+	case x.call.ShownPath == "":
+	case u.EscapedPath() == x.call.URL.EscapedPath():
 		return u.Scheme + "://" + u.Host + x.call.ShownPath
+	default: // a redirect or a middleware may have kept the secret
+		return u.Scheme + "://" + u.Host + "/" + redact.Mask
 	}
 	return redact.URL(u)
 }
@@ -264,5 +298,7 @@ func (x *Exchange) Close() {
 func (x *Exchange) free() {
 	x.attempt.end()
 	x.total.stop()
-	x.auth.release()
+	if x.call.Auth != nil && x.auth != nil && x.auth != &x.conn.auth {
+		x.auth.release()
+	}
 }

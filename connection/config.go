@@ -15,6 +15,7 @@ import (
 type config struct {
 	auth              auth.Authenticator
 	header            http.Header
+	fields            []fieldLine // header, as the requests get it
 	retry             Retry
 	timeouts          Timeouts
 	maxRedirects      int
@@ -86,10 +87,17 @@ func (cfg *config) fixed() error {
 	return nil
 }
 
-// seal makes the header ready to be shared by all requests: an append to a value list of one of them copies it.
+// fieldLine is one header of every request. Its values are shared by all: an append to them copies.
+type fieldLine struct {
+	name   string
+	values []string
+}
+
+// seal makes the header ready to be shared by all requests.
 func (cfg *config) seal() {
-	for name, values := range maps.Clone(cfg.header) {
-		cfg.header[name] = slices.Clip(values)
+	cfg.fields = nil
+	for _, name := range slices.Sorted(maps.Keys(cfg.header)) {
+		cfg.fields = append(cfg.fields, fieldLine{name: name, values: slices.Clip(cfg.header[name])})
 	}
 }
 
@@ -98,8 +106,10 @@ func (cfg *config) conflicts() error {
 	if auth.IsNone(cfg.auth) {
 		return nil
 	}
-	if cfg.header["Authorization"] != nil {
-		return &OptionError{Option: "WithHeader", Err: errors.New("Authorization is what WithAuth sets: give one of them")}
+	for _, name := range append(auth.Headers(cfg.auth), "Authorization") {
+		if cfg.header[name] != nil {
+			return &OptionError{Option: "WithHeader", Err: errors.New(name + " is what WithAuth sets: give one of them")}
+		}
 	}
 	return nil
 }

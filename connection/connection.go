@@ -34,6 +34,7 @@ type Connection struct {
 type pool struct {
 	transport http.RoundTripper
 	own       bool
+	drained   atomic.Bool // the connection that it was made for is closed
 }
 
 // New opens a connection to the service at baseURL, an absolute http or https URL. A path in it is kept before every path
@@ -81,6 +82,9 @@ func (c *Connection) finish(err error) (*Connection, error) {
 	if authErr == nil && !state.none {
 		err = errors.Join(err, wrapOption("WithAuth", c.checkSecure(c.home)))
 	}
+	if c.config.header["Authorization"] != nil {
+		err = errors.Join(err, wrapOption("WithHeader", c.checkSecure(c.home)))
+	}
 	if err != nil {
 		state.release()
 		return nil, err
@@ -103,7 +107,7 @@ func parseBase(s string) (*url.URL, error) {
 	switch {
 	case s == "":
 		return nil, &OptionError{Option: name, Err: errors.New("it is empty")}
-	case err != nil || field.HasControl(s):
+	case err != nil || field.HasControl(s) || strings.ContainsAny(s, ` \`):
 		return nil, &OptionError{Option: name, Err: errors.New("it is not a URL")}
 	case u.User != nil:
 		return nil, &OptionError{Option: name, Err: fmt.Errorf("%w: use auth.Basic", origin.ErrUser)}
@@ -134,12 +138,17 @@ func parsePath(path string) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("the path has a % that begins no escape")
 	}
+	return u, checkDots(u)
+}
+
+// checkDots refuses what would lead out of the path of the base URL.
+func checkDots(u *url.URL) error {
 	for segment := range strings.SplitSeq(u.Path, "/") {
 		if segment == "." || segment == ".." {
-			return nil, errors.New("the path has a dot segment")
+			return errors.New("the path has a dot segment")
 		}
 	}
-	return u, nil
+	return nil
 }
 
 // BaseURL returns a copy of the base URL, without a slash at its end. Its RawPath is set even where Path says the same.
@@ -193,6 +202,9 @@ func (c *Connection) call(req *http.Request) (Call, error) {
 		call.Header[name] = append(call.Header[name], values...)
 	}
 	if req.URL.Host == "" && req.URL.Scheme == "" {
+		if err := errors.Join(validateURL(req.URL), checkDots(req.URL)); err != nil {
+			return Call{}, &OptionError{Option: "URL", Err: err}
+		}
 		call.URL = *c.join(req.URL)
 	}
 	call.URL.Fragment, call.URL.RawFragment = "", ""
@@ -227,8 +239,8 @@ func validate(call *Call) error {
 	if !field.IsToken(call.Method) {
 		return &OptionError{Option: "method", Err: errors.New("it is not a token (RFC 9110, section 9.1)")}
 	}
-	if call.URL.User != nil {
-		return &OptionError{Option: "URL", Err: origin.ErrUser}
+	if err := validateURL(&call.URL); err != nil {
+		return &OptionError{Option: "URL", Err: err}
 	}
 	for name, values := range call.Header {
 		switch {
@@ -246,6 +258,19 @@ func validate(call *Call) error {
 	return nil
 }
 
+// validateURL refuses what net/http would write into the request line as it stands, or in the place of the origin.
+func validateURL(u *url.URL) error {
+	switch {
+	case u.User != nil:
+		return origin.ErrUser
+	case u.Opaque != "":
+		return errors.New("it is opaque: there is no path")
+	case field.HasControl(u.RawQuery) || strings.Contains(u.RawQuery, " "):
+		return errors.New("the query has a space or control bytes")
+	}
+	return nil
+}
+
 // HTTPClient returns a client whose transport is this connection, for generated code and other SDKs: the same credentials, the
 // same policy. It is the caller's; changes to it do not change the connection.
 func (c *Connection) HTTPClient() *http.Client {
@@ -257,6 +282,9 @@ func (c *Connection) HTTPClient() *http.Client {
 
 type asTransport struct{ c *Connection }
 
+// Format keeps fmt out of the connection.
+func (t asTransport) Format(f fmt.State, verb rune) { t.c.Format(f, verb) }
+
 func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.c.Do(req)
 	if err != nil {
@@ -266,14 +294,17 @@ func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// Close releases what the connection has started, and closes the idle connections of its pool unless the caller has given the
-// transport. Requests under way finish; later ones fail with [ErrClosed]. Close is idempotent and never fails.
+// Close releases what the connection has started, and closes the idle connections of its pool, unless the caller has given the
+// transport or the pool is that of another connection that is open. Requests under way finish; later ones fail with [ErrClosed]. Close is idempotent and never fails.
 func (c *Connection) Close() error {
 	if c.shut.Swap(true) {
 		return nil
 	}
 	c.auth.release()
-	if t, ok := c.pool.transport.(*http.Transport); ok && c.pool.own {
+	if !c.config.derived {
+		c.pool.drained.Store(true)
+	}
+	if t, ok := c.pool.transport.(*http.Transport); ok && c.pool.own && c.pool.drained.Load() {
 		t.CloseIdleConnections()
 	}
 	return nil

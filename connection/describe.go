@@ -2,6 +2,7 @@ package connection
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -31,14 +32,16 @@ type Description struct {
 	MaxBody      int64
 	// Transport is "default", or the type of what the caller gave.
 	Transport string
-	TestPath  string
+	// TestPath is without its query.
+	TestPath string
 }
 
 // Describe returns the effective policy.
 func (c *Connection) Describe() Description {
 	cfg := &c.config
 	d := Description{
-		Name: cfg.name, Description: cfg.description, DocsURL: cfg.docsURL, TestPath: cfg.testPath,
+		Name: cfg.name, Description: cfg.description, DocsURL: cfg.docsURL,
+		TestPath:     beforeQuery(cfg.testPath),
 		BaseURL:      redact.URL(c.base),
 		Auth:         fmt.Sprintf("%T", cfg.auth),
 		Headers:      slices.Sorted(maps.Keys(cfg.header)),
@@ -91,6 +94,11 @@ func (d Description) String() string {
 	return b.String()
 }
 
+func beforeQuery(path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	return path
+}
+
 func limitText(d time.Duration) string {
 	if d == NoTimeout {
 		return "none"
@@ -101,5 +109,5 @@ func limitText(d time.Duration) string {
 // String returns the base URL, without its query.
 func (c *Connection) String() string { return "connection to " + redact.URL(c.base) }
 
-// GoString keeps %#v from printing what the connection is made of.
-func (c *Connection) GoString() string { return c.String() }
+// Format writes String for every verb, and not what the connection is made of.
+func (c *Connection) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/restconn/restconn/internal/redact"
 )
 
 // Sentinels for errors.Is.
@@ -42,7 +44,7 @@ type OriginError struct {
 
 func (e *OriginError) Error() string {
 	return fmt.Sprintf("%s is not an origin of this connection (%s): "+
-		"name it in WithTrustedOrigins, or send the request bare with auth.None()", e.Origin, e.Home)
+		"name it in WithTrustedOrigins, or send the request bare with auth.None()", redact.Printable(e.Origin), e.Home)
 }
 
 // RedirectError means that a redirect was not followed because it would have been unsafe or endless.
@@ -72,8 +74,8 @@ const (
 	PhaseIdle    Phase = "idle"
 )
 
-// TimeoutError means that one of the connection's own limits passed. errors.Is(err, context.DeadlineExceeded) holds. A
-// deadline of the caller's context is not a TimeoutError.
+// TimeoutError means that one of the connection's own limits passed. errors.Is(err, context.DeadlineExceeded) holds.
+// A deadline of the caller's context is not a TimeoutError.
 type TimeoutError struct {
 	Phase Phase
 	Limit time.Duration
@@ -108,10 +110,11 @@ func (a Attempt) String() string {
 	if a.Err != nil {
 		return a.Err.Error()
 	}
-	return fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))
+	return strings.TrimSpace(fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status)))
 }
 
-// RetryError is returned when a call was tried more than once and no response is left to return.
+// RetryError is returned when a call was tried more than once, or ended while it waited for that, and no response is
+// left to return.
 type RetryError struct {
 	// Attempts is the history, oldest first.
 	Attempts []Attempt
@@ -124,7 +127,11 @@ func (e *RetryError) Error() string {
 	for i, a := range e.Attempts {
 		parts[i] = a.String()
 	}
-	return fmt.Sprintf("%v (after %d attempts: %s)", e.Err, len(e.Attempts), strings.Join(parts, "; "))
+	unit := "attempts"
+	if len(parts) == 1 {
+		unit = "attempt"
+	}
+	return fmt.Sprintf("%v (after %d %s: %s)", e.Err, len(parts), unit, strings.Join(parts, "; "))
 }
 
 // Unwrap returns what ended the call, and the causes of all attempts.

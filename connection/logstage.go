@@ -42,11 +42,13 @@ func (s logStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	if debug == nil {
 		return resp, err
 	}
-	if err != nil || resp.Body == nil {
+	if err == nil {
+		r.received = captureBody(&resp.Body)
+	}
+	if r.received == nil { // there is no end of a body to wait for
 		r.write(debug, resp, err, true)
 		return resp, err
 	}
-	r.received = captureBody(&resp.Body)
 	r.received.done = func() { r.write(debug, resp, nil, true) }
 	return resp, nil
 }
@@ -66,18 +68,18 @@ func (r *record) write(l *slog.Logger, resp *http.Response, err error, bodies bo
 	attrs := []slog.Attr{
 		slog.String("connection", x.conn.config.name),
 		slog.String("method", r.req.Method),
-		slog.String("url", x.shownURL(r.req.URL)),
+		slog.String("url", redact.Line(x.shownURL(r.req.URL))),
 		slog.Int("attempt", r.attempt),
 		slog.Duration("duration", r.took),
 		shownHeaders("request_header", r.req.Header),
 	}
-	scrub := redact.NewScrubber(r.req.Header, r.req.URL.RawQuery)
+	scrub := x.scrubber(r.req)
 	level := slog.LevelInfo
 	if resp != nil {
 		attrs = append(attrs, slog.Int("status", resp.StatusCode), shownHeaders("response_header", resp.Header))
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("error", redact.Printable(scrub.Text(x.explain(err).Error()))))
+		attrs = append(attrs, slog.String("error", redact.Line(scrub.Text(x.explain(err).Error()))))
 	}
 	if err != nil || resp.StatusCode >= http.StatusBadRequest {
 		level = slog.LevelWarn
@@ -91,15 +93,21 @@ func (r *record) write(l *slog.Logger, resp *http.Response, err error, bodies bo
 	l.LogAttrs(context.WithoutCancel(x.ctx), level, "http request", attrs...)
 }
 
+// scrubber knows the secrets of a request as it was sent.
+func (x *Exchange) scrubber(req *http.Request) redact.Scrubber {
+	given := &x.call.URL
+	return redact.NewScrubber(req.Header, req.URL.RawQuery, given.RawQuery, given.EscapedPath(), x.call.ShownPath)
+}
+
 // shownHeaders returns all header names, and the values of those that are harmless.
 func shownHeaders(group string, header http.Header) slog.Attr {
 	attrs := make([]any, 0, len(header))
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		value := redact.Mask
 		if redact.Shown(name) {
-			value = redact.Printable(strings.Join(header[name], ", "))
+			value = redact.Line(strings.Join(header[name], ", "))
 		}
-		attrs = append(attrs, slog.String(name, value))
+		attrs = append(attrs, slog.String(redact.Line(name), value))
 	}
 	return slog.Group(group, attrs...)
 }
@@ -150,5 +158,5 @@ func (c *capture) attr(name string, header http.Header, scrub redact.Scrubber) s
 	defer c.mu.Unlock()
 	return slog.Group(name,
 		slog.Int64("size", c.size),
-		slog.String("text", scrub.Body(header.Get("Content-Type"), c.text)))
+		slog.String("text", scrub.Body(header.Get("Content-Type"), c.text, c.size > int64(len(c.text)))))
 }

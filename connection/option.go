@@ -254,8 +254,8 @@ func WithDescription(text string) Option {
 func WithDocsURL(link string) Option {
 	return option{"WithDocsURL", func(cfg *config) error {
 		u, err := url.Parse(link)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			return errors.New("it is not an http or https URL")
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+			return errors.New("it is not an http or https URL, or there is a user name in it")
 		}
 		cfg.docsURL = link
 		return nil

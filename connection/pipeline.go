@@ -16,7 +16,7 @@ type Middleware = func(next http.RoundTripper) http.RoundTripper
 //	attempt                a private request, and its time limit
 //	redirects              origin-pruned for good
 //	attempt middleware     once per attempt and hop
-//	cookies                if there is a jar
+//	cookies                if there is a jar, and within the connection's origins
 //	auth                   origin check, https check, Authenticate, one resend after a challenge
 //	log                    redacted, silent by default
 //	transport              net/http
@@ -42,14 +42,15 @@ func newPipeline(cfg *config, transport http.RoundTripper) http.RoundTripper {
 	return pipeline
 }
 
-// cookieStage keeps cookies, if the connection has a jar.
+// cookieStage keeps cookies, if the connection has a jar. A jar knows hosts and no ports, so the origin is checked here:
+// in both directions, since a sub-domain may set cookies for its parent.
 type cookieStage struct {
 	next http.RoundTripper
 	jar  http.CookieJar
 }
 
 func (s cookieStage) RoundTrip(req *http.Request) (*http.Response, error) {
-	if s.jar == nil {
+	if s.jar == nil || isForeign(req) || !exchangeOf(req).conn.trusts(req.URL) {
 		return s.next.RoundTrip(req)
 	}
 	for _, cookie := range s.jar.Cookies(req.URL) {

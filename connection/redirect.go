@@ -55,20 +55,18 @@ func isRedirect(resp *http.Response) bool {
 // follow returns the request that a redirect asks for; nil if the redirect itself is the answer to give, since its body
 // cannot be sent again.
 func (x *Exchange) follow(req *http.Request, resp *http.Response) (*http.Request, error) {
-	target, err := location(req.URL, resp)
+	target, err := location(x.hop.URL, resp)
 	if err != nil {
 		return nil, redirectError(resp, nil, err)
 	}
-	if req.URL.Scheme == "https" && target.Scheme == "http" {
-		return nil, redirectError(resp, target, errors.New("it leads from https to http"))
-	}
-	foreign := isForeign(req) || !x.conn.trusts(target)
+	target.RawQuery = withoutAdded(target.RawQuery, x.hop.URL.RawQuery, x.query)
+	foreign := isForeign(req) || !x.conn.together(req.URL, target)
 	method := redirectMethod(req.Method, resp.StatusCode)
-	keepBody := method == req.Method && hasBody(req)
-	switch {
-	case keepBody && foreign:
-		return nil, redirectError(resp, target, errors.New("it would carry the request body to another origin"))
-	case keepBody && req.GetBody == nil:
+	keepBody := method == req.Method && resp.StatusCode != http.StatusSeeOther && hasBody(req)
+	if err := x.mayFollow(req.URL, target, foreign, keepBody); err != nil {
+		return nil, redirectError(resp, target, err)
+	}
+	if keepBody && req.GetBody == nil {
 		return nil, nil
 	}
 	ctx := req.Context()
@@ -83,13 +81,28 @@ func (x *Exchange) follow(req *http.Request, resp *http.Response) (*http.Request
 		Method: method, URL: target, Host: target.Host, Header: maps.Clone(x.bare),
 		Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
 	}).WithContext(ctx)
+	x.hop = next.WithContext(ctx)
+	x.hop.URL, x.hop.Header = cloneURL(target), x.bare
 	if keepBody {
 		next.GetBody, next.ContentLength = req.GetBody, req.ContentLength
-		if next.Body, err = next.GetBody(); err != nil {
+		if next.Body, err = openAgain(next.GetBody); err != nil {
 			return nil, err
 		}
 	}
 	return next, nil
+}
+
+// mayFollow tells what keeps a redirect from being followed.
+func (x *Exchange) mayFollow(from, to *url.URL, foreign, keepBody bool) error {
+	switch {
+	case from.Scheme == "https" && to.Scheme == "http":
+		return errors.New("it leads from https to http")
+	case foreign && keepBody:
+		return errors.New("it would carry the request body to another origin")
+	case !foreign && x.conn.trusts(to) && x.carriesCredential():
+		return x.mayCarryCredentials(to)
+	}
+	return nil
 }
 
 // foreignKey marks the context of requests after a redirect has left the connection's origins. They carry no credentials
@@ -128,6 +141,32 @@ func location(base *url.URL, resp *http.Response) (*url.URL, error) {
 		return nil, err
 	}
 	return target, nil
+}
+
+// withoutAdded returns query without the pairs that the authenticator has added to before, which made it after: many a
+// redirect repeats the query that came, and wherever it leads, the credential in it is not to go along.
+func withoutAdded(query, before, after string) string {
+	if query == "" || after == "" || after == before {
+		return query
+	}
+	known := slices.Collect(strings.SplitSeq(before, "&"))
+	added := make(map[string]bool)
+	for pair := range strings.SplitSeq(after, "&") {
+		if pair != "" && !slices.Contains(known, pair) {
+			added[decoded(pair)] = true
+		}
+	}
+	kept := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return added[decoded(pair)] })
+	return strings.Join(kept, "&")
+}
+
+// decoded returns a pair of a query in the one form that all its spellings have.
+func decoded(pair string) string {
+	text, err := url.QueryUnescape(pair)
+	if err != nil {
+		return pair
+	}
+	return text
 }
 
 func redirectError(resp *http.Response, target *url.URL, err error) error {

@@ -15,10 +15,12 @@ import (
 // Retry says whether, when and how often a request is sent again. It is an immutable value.
 //
 // Set on a connection, it applies to idempotent methods (RFC 9110, section 9.2.2), and to POST and PATCH only where
-// nothing reached the server or the request carries an Idempotency-Key. Set on a request, it replaces the connection's
-// whole and applies whatever the method, because the caller has said so.
+// nothing reached the server or the request carries an Idempotency-Key. Set on a request, it replaces the
+// connection's whole and applies whatever the method, because the caller has said so.
 //
-// Never retried: authentication errors, refused redirects, certificate errors, the end of the caller's context.
+// Never retried: authentication errors, refused redirects, certificate errors, a body that cannot be opened (again),
+// the end of the caller's context. A wait that would outlast the caller's deadline or the total limit is not begun:
+// the call ends at once with what is at hand.
 type Retry struct {
 	// Max is the greatest number of retries after the first attempt. 0, the default, means one attempt.
 	Max int
@@ -26,9 +28,9 @@ type Retry struct {
 	Wait Wait
 	// On tells which outcomes are worth another attempt. nil means [OnServerErrors].
 	On Condition
-	// MaxRetryAfter is the longest Retry-After (RFC 9110, section 10.2.3) that is obeyed. Within it, the server's delay is a
-	// floor for an attempt that is made anyway; past it the call ends at once with the response at hand. The default is
-	// 60 s.
+	// MaxRetryAfter is the longest Retry-After (RFC 9110, section 10.2.3) that is obeyed. Within it, the server's delay
+	// is a floor for an attempt that is made anyway; past it the call ends at once with the response at hand. The
+	// default is 60 s.
 	MaxRetryAfter time.Duration
 	// IgnoreRetryAfter makes the client wait as Wait says, whatever the server asks for.
 	IgnoreRetryAfter bool
@@ -89,8 +91,8 @@ func OnAllErrors(o Outcome) bool {
 	return o.Err != nil || o.Response.StatusCode/100 != 2
 }
 
-// OnSeries accepts network errors and the statuses of whole series: 5 stands for 500 to 599. Of the informational series
-// only 101 is ever seen by a client of net/http.
+// OnSeries accepts network errors and the statuses of whole series: 5 stands for 500 to 599. Of the informational
+// series only 101 is ever seen by a client of net/http.
 func OnSeries(series ...int) Condition {
 	series = slices.Clone(series)
 	return func(o Outcome) bool {
@@ -126,7 +128,7 @@ func final(err error) bool {
 	for _, is := range []func(error) bool{
 		as[*auth.Error], as[*OptionError], as[*OriginError], as[*RedirectError],
 		as[*tls.CertificateVerificationError], as[x509.UnknownAuthorityError], as[x509.HostnameError],
-		as[x509.CertificateInvalidError],
+		as[x509.CertificateInvalidError], as[*openError],
 	} {
 		if is(err) {
 			return true

@@ -17,8 +17,8 @@ import (
 	"github.com/restconn/restconn/internal/retrytime"
 )
 
-// retryStage owns the attempts of a call and the waits between them. The loop is retryablehttp's; what is sent, what counts
-// as a failure, how long to wait and what is returned is decided here.
+// retryStage owns the attempts of a call and the waits between them. The loop is retryablehttp's; what is sent, what
+// counts as a failure, how long to wait and what is returned is decided here.
 type retryStage struct{ next http.RoundTripper }
 
 func (s retryStage) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -33,8 +33,9 @@ func (s retryStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	return l.run()
 }
 
-// retryLoop is the state of one call. To retryablehttp it is a transport that succeeds every time with an empty answer, so
-// that the real response never goes through the redirect handling, the draining and the error texts of other layers.
+// retryLoop is the state of one call. To retryablehttp it is a transport that succeeds every time with an empty
+// answer, so that the real response never goes through the redirect handling, the draining and the error texts of
+// other layers.
 type retryLoop struct {
 	exchange *Exchange
 	next     http.RoundTripper
@@ -65,7 +66,7 @@ func (l *retryLoop) run() (*http.Response, error) {
 	if l.waiting { // the context ended before the wait did
 		l.response, l.err = nil, l.exchange.explain(l.request.Context().Err())
 	}
-	if l.err != nil && len(l.exchange.attempts) > 1 {
+	if l.err != nil && (l.waiting || len(l.exchange.attempts) > 1) {
 		return nil, &RetryError{Attempts: l.exchange.Attempts(), Err: l.err}
 	}
 	return l.response, l.err
@@ -98,6 +99,7 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 	if l.err == nil {
 		discard(l.response)
 	}
+	l.exchange.attempt.end() // its limit does not go on in the wait
 	l.wait, l.waiting = wait, true
 	l.exchange.attempts[made-1].Wait = wait
 	return true, nil
@@ -108,7 +110,7 @@ func (l *retryLoop) worthwhile(made int) bool {
 	if l.err != nil && final(l.err) {
 		return false
 	}
-	if !l.exchange.repeatable() && (l.err == nil || !l.reach.missed(l.err)) {
+	if !l.exchange.repeatable() && (l.exchange.call.BodyOnce || l.err == nil || !l.reach.missed(l.err)) {
 		return false
 	}
 	return l.exchange.retry.On(Outcome{Request: l.request, Response: l.response, Err: l.err, Attempt: made})
@@ -116,7 +118,7 @@ func (l *retryLoop) worthwhile(made int) bool {
 
 // nextWait returns how long to wait; false if that is longer than anybody is willing to.
 func (l *retryLoop) nextWait(ctx context.Context) (time.Duration, bool) {
-	policy := &l.exchange.retry
+	policy := l.exchange.retry
 	wait := max(0, l.delays.NextBackOff())
 	if l.err == nil && !policy.IgnoreRetryAfter {
 		if asked, ok := retrytime.After(l.response.Header, time.Now()); ok {
@@ -126,12 +128,15 @@ func (l *retryLoop) nextWait(ctx context.Context) (time.Duration, bool) {
 			wait = max(wait, asked)
 		}
 	}
+	if total := l.exchange.total; total != nil && time.Until(total.ends) <= wait {
+		return 0, false
+	}
 	deadline, ok := ctx.Deadline()
 	return wait, !ok || time.Until(deadline) > wait
 }
 
-// reach tells whether an attempt got as far as a connection. It trusts evidence only: the failure to dial itself, or a
-// transport that reports its connections and has reported none.
+// reach tells whether an attempt got as far as a connection. It trusts evidence only: the failure to dial itself, or
+// a transport that reports its connections and has reported none.
 type reach struct{ asked, got atomic.Bool }
 
 func (r *reach) trace() *httptrace.ClientTrace {
@@ -159,8 +164,8 @@ func (r *reach) missed(err error) bool {
 	return ok && op.Op == "dial" || as[*tls.CertificateVerificationError](err)
 }
 
-// refusedStream has the shape that the HTTP/2 errors of net/http convert themselves to (RFC 9113, section 8.7: a refused
-// stream was not processed).
+// refusedStream has the shape that the HTTP/2 errors of net/http convert themselves to (RFC 9113, section 8.7: a
+// refused stream was not processed).
 type refusedStream struct {
 	StreamID uint32
 	Code     uint32

@@ -9,17 +9,18 @@ import (
 // NoTimeout in a field of [Timeouts] means that there is no such limit.
 const NoTimeout = time.Duration(math.MaxInt64)
 
-// Timeouts are the limits of a call. They compose with each other, with those of the request and with the deadline of the
-// caller's context: the shortest wins, and the [TimeoutError] names it. A zero field leaves what was there before; a
-// negative one is an error.
+// Timeouts are the limits of a call. They compose with each other, with those of the request and with the deadline of
+// the caller's context: the shortest wins, and the [TimeoutError] names it. A zero field leaves what was there
+// before; a negative one is an error.
 type Timeouts struct {
 	// Attempt bounds one attempt. Where the answer is decoded it covers the attempt whole, with the body; on a stream it
 	// covers all up to the response headers. The default is 60 s.
 	Attempt time.Duration
-	// Total bounds a call with all its attempts and waits; on a stream, up to the response headers. There is none by default.
+	// Total bounds a call with all its attempts and waits; on a stream, up to the response headers. There is none by
+	// default.
 	Total time.Duration
-	// Idle is the longest time without a byte while a long request body is being sent, and while an open stream is read.
-	// There it takes the place of Attempt. The default is 60 s.
+	// Idle is the longest time without a byte while a request body of unknown length or more than 64 KiB is being sent,
+	// and while a read of an open stream is waiting. There it takes the place of Attempt. The default is 60 s.
 	Idle time.Duration
 }
 

@@ -3,6 +3,7 @@ package connection
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -64,7 +65,10 @@ func (e exponential) start() backoff.BackOff {
 	return b
 }
 
-func scale(d time.Duration) time.Duration { return time.Duration(middle * float64(d)) }
+// scale stays below what the delays could overflow at.
+func scale(d time.Duration) time.Duration {
+	return time.Duration(middle * float64(min(d, math.MaxInt64/growth)))
+}
 
 func (e exponential) validate() error {
 	if e.first <= 0 || e.longest < e.first {

@@ -38,7 +38,7 @@ func (b jsonBody) Payload() (Payload, error) {
 	if err != nil {
 		return Payload{}, err
 	}
-	return inMemory("application/json", data), nil
+	return inMemory(mediaJSON, data), nil
 }
 
 // Form is values as application/x-www-form-urlencoded, sorted by name.
@@ -67,9 +67,18 @@ type bytesBody struct {
 func (b bytesBody) Payload() (Payload, error) { return inMemory(b.contentType, b.data), nil }
 
 func inMemory(contentType string, data []byte) Payload {
-	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	open := func() (io.ReadCloser, error) {
+		b := new(memory)
+		b.Reset(data)
+		return b, nil
+	}
 	return Payload{Open: open, Len: int64(len(data)), ContentType: contentType}
 }
+
+// memory is a body in memory. There is nothing to close.
+type memory struct{ bytes.Reader }
+
+func (*memory) Close() error { return nil }
 
 // Open is a body that open opens anew for every attempt. size is its length in bytes; -1 if it is not known.
 func Open(contentType string, size int64, open func() (io.ReadCloser, error)) Body {

@@ -1,15 +1,19 @@
 package request
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/secrets"
 )
 
@@ -23,6 +27,9 @@ import (
 //   - body: [Builder.JSON], [Builder.Form], [Builder.Text], [Builder.Bytes], [Builder.Body]
 //   - policy: [Builder.Auth], [Builder.Retry], [Builder.Timeout], [Builder.Timeouts], [Builder.MaxRedirects], [Builder.Debug],
 //     [Builder.Check], [Builder.AllowBody]
+//
+// A Builder prints as its method and path template. It holds what it was given as plain strings all the same, and fmt calls no
+// methods of what lies in an unexported field of another struct: a secret belongs into [Builder.Auth] or [Builder.PathSecret].
 type Builder struct {
 	conn     *connection.Connection
 	method   string
@@ -98,6 +105,18 @@ func Delete(conn *connection.Connection, path string) Builder {
 func Options(conn *connection.Connection, path string) Builder {
 	return New(conn, http.MethodOptions, path)
 }
+
+// String returns the method and the path template, without its query.
+func (b Builder) String() string {
+	path, _, _ := strings.Cut(b.template, "?")
+	if strings.Contains(path, "://") && strings.Contains(path, "@") {
+		path = redact.Mask // there may be a password in it
+	}
+	return b.method + " " + redact.Line(path)
+}
+
+// Format writes String for every verb, %#v among them.
+func (b Builder) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
 
 func (b Builder) add(p param) Builder {
 	if b.count < inlineParams {

@@ -57,6 +57,9 @@ func (r *reader) release() {
 // read reads the body whole, up to the limit.
 func (r *reader) read() error {
 	size := r.response().ContentLength
+	if r.bodiless() { // a Content-Length there is that of another answer
+		size = 0
+	}
 	if size > r.limit {
 		return r.fail(StageRead, fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.limit))
 	}
@@ -160,11 +163,11 @@ func (r *reader) bodiless() bool {
 // jsonOnly refuses a body that says it is something else, such as a login page.
 func (r *reader) jsonOnly() error {
 	contentType := r.response().Header.Get("Content-Type")
-	if contentType == "" || contentType == "application/json" || len(r.data) == 0 {
+	if contentType == "" || contentType == mediaJSON || len(r.data) == 0 {
 		return nil
 	}
 	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil || media != "application/json" && media != "text/json" && !strings.HasSuffix(media, "+json") {
+	if err != nil || media != mediaJSON && media != "text/json" && !strings.HasSuffix(media, "+json") {
 		return errors.New("the content type is not JSON")
 	}
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") &&

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -49,7 +50,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return strings.TrimSpace(e.Method+" "+e.URL) + ": " + e.Err.Error()
+	return strings.TrimSpace(redact.Printable(e.Method)+" "+e.URL) + ": " + e.Err.Error()
 }
 
 // Unwrap returns the cause.
@@ -73,9 +74,9 @@ func statusText(code int) string {
 // ResponseError is a response that is not a success. Its text holds status, method and URL, and nothing that the server wrote.
 type ResponseError struct {
 	Status int
-	Header http.Header
+	Header http.Header `json:"-"`
 	// Body is the beginning of the response body, up to 64 KiB.
-	Body   []byte
+	Body   []byte `json:"-"`
 	Method string
 	// URL is without query, and with the template in the place of a secret path.
 	URL string
@@ -96,6 +97,9 @@ func (e *ResponseError) Error() string {
 	return text
 }
 
+// Format writes the text of Error for every verb: what the server wrote may hold secrets.
+func (e *ResponseError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
+
 // Unwrap returns the error of Check.
 func (e *ResponseError) Unwrap() error { return e.Err }
 
@@ -107,19 +111,22 @@ func (e *ResponseError) Is(target error) bool {
 // DecodeError is a successful response whose body is not what was asked for.
 type DecodeError struct {
 	Status      int
-	Header      http.Header
+	Header      http.Header `json:"-"`
 	ContentType string
 	// Body is the beginning of the response body, up to 64 KiB.
-	Body   []byte
+	Body   []byte `json:"-"`
 	Method string
 	URL    string
 	Err    error
 }
 
 func (e *DecodeError) Error() string {
-	return fmt.Sprintf("%s %s: decode %d response of type %q: %v",
-		e.Method, e.URL, e.Status, redact.Printable(e.ContentType), e.Err)
+	return fmt.Sprintf("%s %s: decode %d response of type %q: %s",
+		e.Method, e.URL, e.Status, redact.Line(e.ContentType), redact.Line(e.Err.Error()))
 }
+
+// Format writes the text of Error for every verb: what the server wrote may hold secrets.
+func (e *DecodeError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
 // Unwrap returns the cause.
 func (e *DecodeError) Unwrap() error { return e.Err }

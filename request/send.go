@@ -18,10 +18,7 @@ func (b *Builder) send(ctx context.Context, accept []string, whole bool) (*conne
 	if err != nil {
 		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
 	}
-	if accept != nil && call.Header["Accept"] == nil {
-		call.Header["Accept"] = accept
-	}
-	call.Whole = whole
+	call.Accept, call.Whole = accept, whole
 	x, err := b.conn.Send(ctx, call)
 	if err != nil {
 		return nil, &Error{Stage: stageOf(err), Method: b.method, URL: x.URL(), Attempts: x.Sent(), Err: err}
@@ -78,12 +75,8 @@ func (b *Builder) setHeader(call *connection.Call) error {
 		}
 		name := http.CanonicalHeaderKey(p.name)
 		switch {
-		case !field.IsToken(p.name):
-			return fmt.Errorf("header name %q is not a token (RFC 9110, section 5.1)", p.name)
 		case field.Reserved(name):
 			return fmt.Errorf("header %s is not set by hand", name)
-		case !field.IsValue(p.value):
-			return fmt.Errorf("the value of header %s has control bytes", name)
 		case h[name] != nil:
 			h[name] = append(h[name], p.value)
 			continue
@@ -114,11 +107,18 @@ func (b *Builder) setBody(call *connection.Call) error {
 		return fmt.Errorf("request body: %w", err)
 	}
 	call.Body, call.BodyLen, call.BodyOnce = payload.Open, payload.Len, payload.Once
-	if call.Header["Content-Type"] == nil && payload.ContentType != "" {
-		if !field.IsValue(payload.ContentType) {
-			return errors.New("request body: the content type has control bytes")
-		}
+	switch {
+	case call.Header["Content-Type"] != nil || payload.ContentType == "":
+	case payload.ContentType == mediaJSON:
+		call.Header["Content-Type"] = contentTypeJSON
+	case !field.IsValue(payload.ContentType):
+		return errors.New("request body: the content type has control bytes")
+	default:
 		call.Header["Content-Type"] = []string{payload.ContentType}
 	}
 	return nil
 }
+
+const mediaJSON = "application/json"
+
+var contentTypeJSON = []string{mediaJSON} //nolint:gochecknoglobals // never changed: an append copies it

@@ -124,7 +124,7 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	defer x.Close()
 	r := reader{exchange: x, method: b.method, limit: b.conn.MaxBody()}
 	defer r.release()
-	if status := x.Response.StatusCode; status/100 != 2 && b.policy.check == nil {
+	if !succeeded(x.Response) && b.policy.check == nil {
 		return nil, r.responseError(nil)
 	}
 	if target == nil && b.policy.check == nil {
@@ -145,18 +145,30 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	return x, r.decode(target)
 }
 
+// succeeded reports whether the status says that the request was a success. 304 answers a condition that the caller has set.
+func succeeded(resp *http.Response) bool {
+	return resp.StatusCode/100 == 2 || resp.StatusCode == http.StatusNotModified
+}
+
 // judge closes the exchange of a stream that is not a success, and returns its error.
 func (b *Builder) judge(x *connection.Exchange, body []byte) error {
+	ok := false
+	defer func() {
+		if !ok { // also after a panic in Check
+			x.Close()
+		}
+	}()
 	r := reader{exchange: x, method: b.method, limit: b.conn.MaxBody()}
 	var cause error
 	switch {
 	case b.policy.check != nil:
-		if cause = b.policy.check(x.Response, body); cause == nil {
-			return nil
-		}
-	case x.Response.StatusCode/100 == 2:
+		cause = b.policy.check(x.Response, body)
+		ok = cause == nil
+	default:
+		ok = succeeded(x.Response)
+	}
+	if ok {
 		return nil
 	}
-	defer x.Close()
 	return r.responseError(cause)
 }

@@ -1,10 +1,13 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"regexp"
@@ -12,12 +15,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/connection/connectiontest"
+	"github.com/restconn/restconn/request"
 )
 
 // documents are the five documents, their prefix and the number of their rows.
@@ -69,17 +76,48 @@ func row(t *testing.T, name string, f func(r *Row)) {
 		t.Fatalf("%q does not begin with the id of a row", name)
 	}
 	t.Run(name, func(t *testing.T) {
-		r := &Row{T: t}
-		f(r)
-		if r.asserted == 0 {
-			t.Error("nothing was asserted in this row")
-		}
+		(&Row{T: t}).run(f)
 		if !t.Failed() {
 			ran.Lock()
 			defer ran.Unlock()
 			ran.names = append(ran.names, name)
 		}
 	})
+}
+
+// run runs f on r, and fails if nothing was asserted.
+func (r *Row) run(f func(r *Row)) {
+	r.Helper()
+	f(r)
+	if r.asserted == 0 {
+		r.Error("nothing was asserted in this row")
+	}
+}
+
+// Case runs f as one case of the row's table. Like a row, a case asserts something.
+func (r *Row) Case(name string, f func(r *Row)) {
+	r.Helper()
+	r.Run(name, func(t *testing.T) {
+		c := &Row{T: t}
+		c.run(f)
+		r.asserted += c.asserted
+	})
+}
+
+// bubble runs f on a clock of its own, which moves on when everybody waits. Servers and connections are made inside.
+func bubble(r *Row, f func(r *Row)) {
+	r.Helper()
+	synctest.Test(r.T, func(t *testing.T) {
+		b := &Row{T: t}
+		b.run(f)
+		r.asserted += b.asserted
+	})
+}
+
+// timed is a row that runs in a bubble.
+func timed(t *testing.T, name string, f func(r *Row)) {
+	t.Helper()
+	row(t, name, func(r *Row) { bubble(r, f) })
 }
 
 // Equal asserts that got is want: captured bytes, counts, values.
@@ -91,8 +129,8 @@ func (r *Row) Equal(what string, got, want any) {
 	}
 }
 
-// Line asserts that the raw request has exactly one line that begins as want does up to its colon, and that it is want. A want
-// without colon is the request line.
+// Line asserts that the raw request has exactly one line that begins as want does up to its colon, and that it is want.
+// A want without colon is the request line.
 func (r *Row) Line(req connectiontest.Request, want string) {
 	r.Helper()
 	r.asserted++
@@ -105,11 +143,19 @@ func (r *Row) Line(req connectiontest.Request, want string) {
 		}
 		return
 	}
-	got := slices.DeleteFunc(lines[1:], func(l string) bool {
-		return !strings.HasPrefix(strings.ToLower(l), strings.ToLower(name)+":")
+	r.Lines(req, name, want)
+}
+
+// Lines asserts the lines of one field in the raw request, in their order: none of them wanted, none there.
+func (r *Row) Lines(req connectiontest.Request, field string, want ...string) {
+	r.Helper()
+	r.asserted++
+	head, _, _ := strings.Cut(req.Raw, "\r\n\r\n")
+	got := slices.DeleteFunc(strings.Split(head, "\r\n")[1:], func(l string) bool {
+		return !strings.HasPrefix(strings.ToLower(l), strings.ToLower(field)+":")
 	})
-	if diff := cmp.Diff([]string{want}, got); diff != "" {
-		r.Errorf("lines of field %s (-want +got):\n%s", name, diff)
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		r.Errorf("lines of field %s (-want +got):\n%s", field, diff)
 	}
 }
 
@@ -120,6 +166,17 @@ func (r *Row) Without(req connectiontest.Request, texts ...string) {
 	for _, text := range texts {
 		if strings.Contains(strings.ToLower(req.Raw), strings.ToLower(text)) {
 			r.Errorf("%q is in the request:\n%s", text, req.Raw)
+		}
+	}
+}
+
+// Hides asserts that none of the texts stands in something that people see.
+func (r *Row) Hides(what, shown string, texts ...string) {
+	r.Helper()
+	r.asserted++
+	for _, text := range texts {
+		if strings.Contains(shown, text) {
+			r.Errorf("%q is in the %s: %s", text, what, shown)
 		}
 	}
 }
@@ -196,6 +253,43 @@ func (r *Row) open(s *connectiontest.Server, options ...connection.Option) *conn
 	return conn
 }
 
+// get sends GET /x over a connection with those options, and returns what the server received.
+func (r *Row) get(options ...connection.Option) connectiontest.Request {
+	r.Helper()
+	s := r.serve()
+	r.NoError(request.Get(r.open(s, options...), "/x").Exec(r.ctx()))
+	return r.Sent(s, 1)[0]
+}
+
+// refuses asserts that GET /x over a connection with those options fails before a byte is sent, and returns the error.
+func (r *Row) refuses(options ...connection.Option) error {
+	r.Helper()
+	s := r.serve()
+	err := request.Get(r.open(s, options...), "/x").Exec(r.ctx())
+	if err == nil {
+		r.Error("the request was sent")
+	}
+	r.NothingSent(s)
+	return err
+}
+
+// rejects asserts that New refuses the base URL and the options because of that option.
+func (r *Row) rejects(option, baseURL string, options ...connection.Option) {
+	r.Helper()
+	_ = r.rejection(option, baseURL, options...)
+}
+
+// rejection is rejects, and returns the error.
+func (r *Row) rejection(option, baseURL string, options ...connection.Option) error {
+	r.Helper()
+	conn, err := connection.New(baseURL, options...)
+	if conn != nil {
+		r.Error("New has returned a connection beside its error")
+	}
+	r.OptionError(err, option)
+	return err
+}
+
 // as asserts that err has a T in it, and returns it.
 func as[T error](r *Row, err error) T {
 	r.Helper()
@@ -208,3 +302,66 @@ func as[T error](r *Row, err error) T {
 }
 
 func (r *Row) ctx() context.Context { return r.Context() }
+
+// clocked is a handler that notes when requests arrive, and passes them on.
+type clocked struct {
+	next http.Handler
+
+	mu sync.Mutex
+	at []time.Time
+}
+
+func (c *clocked) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	c.mu.Lock()
+	c.at = append(c.at, time.Now())
+	c.mu.Unlock()
+	c.next.ServeHTTP(w, req)
+}
+
+// waits returns the time between each request and the next.
+func (c *clocked) waits() []time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []time.Duration
+	for i := 1; i < len(c.at); i++ {
+		all = append(all, c.at[i].Sub(c.at[i-1]))
+	}
+	return all
+}
+
+// logbook keeps what was written to a logger.
+type logbook struct{ text bytes.Buffer }
+
+// logger returns a logger that writes to the book. It is for one goroutine.
+func (b *logbook) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(&b.text, nil)) }
+
+// entry is the record of one request.
+type entry struct {
+	Method, URL    string
+	Status         int
+	RequestHeader  map[string]string `json:"request_header"`
+	ResponseHeader map[string]string `json:"response_header"`
+	RequestBody    loggedBody        `json:"request_body"`
+	ResponseBody   loggedBody        `json:"response_body"`
+}
+
+type loggedBody struct {
+	Size int
+	Text string
+}
+
+// entries asserts how many records were written, and returns them.
+func (b *logbook) entries(r *Row, want int) []entry {
+	r.Helper()
+	r.asserted++
+	var all []entry
+	for line := range strings.Lines(b.text.String()) {
+		var e entry
+		r.NoError(json.Unmarshal([]byte(line), &e))
+		all = append(all, e)
+	}
+	if len(all) != want {
+		r.Fatalf("%d records were written, want %d:\n%s", len(all), want, b.text.String())
+	}
+	return all
+}

@@ -77,11 +77,12 @@ func (o Origin) String() string {
 // Secure reports whether the scheme is https.
 func (o Origin) Secure() bool { return o.scheme == "https" }
 
-// Loopback reports whether the host is this machine: localhost, 127.0.0.0/8 or ::1. No name is resolved.
+// Loopback reports whether the host is this machine: localhost, 127.0.0.0/8 or ::1. No name is resolved, and
+// an address with a zone, which may hold any text, is not taken for it.
 func (o Origin) Loopback() bool {
 	if o.host == "localhost" {
 		return true
 	}
 	addr, err := netip.ParseAddr(o.host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return err == nil && addr.Zone() == "" && addr.Unmap().IsLoopback()
 }

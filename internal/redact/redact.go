@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Mask stands in the place of what was taken out.
@@ -18,7 +19,7 @@ func URL(u *url.URL) string {
 	if u == nil {
 		return ""
 	}
-	return u.Scheme + "://" + u.Host + Printable(u.EscapedPath())
+	return Printable(u.Scheme + "://" + u.Host + u.EscapedPath())
 }
 
 // harmless are the headers whose values are shown, all of them about form and not about content.
@@ -51,43 +52,86 @@ func Portable(header http.Header) http.Header {
 	return h
 }
 
-// Error returns err without the URLs that net/http and net/url put into their texts, query and all. What lies beneath a
-// *url.Error stays reachable through errors.Is and errors.As.
+// Error returns err without the URLs that net/http and net/url put into their texts, query and all, and in one line.
+// What lies beneath a *url.Error stays reachable through errors.Is and errors.As.
 func Error(err error) error {
 	var ue *url.Error
 	if err == nil || !errors.As(err, &ue) {
-		return err
+		return oneLine(err)
 	}
 	if ue == err { //nolint:errorlint // the outermost error is simply taken off
 		return Error(ue.Err)
 	}
-	text := err.Error()
-	for errors.As(err, &ue) {
-		if ue.URL != "" {
-			text = strings.ReplaceAll(text, strconv.Quote(ue.URL), Mask)
-			text = strings.ReplaceAll(text, ue.URL, Mask)
-		}
-		err = ue.Err
+	e := &scrubbed{text: err.Error()}
+	e.scrub(err)
+	e.text = Line(e.text)
+	return e
+}
+
+// oneLine keeps what a server wrote into an error from writing lines.
+func oneLine(err error) error {
+	if err == nil {
+		return nil
 	}
-	return &scrubbed{text: text, err: err}
+	text := err.Error()
+	line := Line(text)
+	if line == text {
+		return err
+	}
+	return &scrubbed{text: line, errs: []error{err}}
 }
 
 type scrubbed struct {
 	text string
-	err  error
+	errs []error
 }
 
-func (e *scrubbed) Error() string { return e.text }
-func (e *scrubbed) Unwrap() error { return e.err }
+func (e *scrubbed) Error() string   { return e.text }
+func (e *scrubbed) Unwrap() []error { return e.errs }
+
+// scrub takes the URLs beneath err out of the text, and keeps the errors that have none.
+func (e *scrubbed) scrub(err error) {
+	var ue *url.Error
+	if !errors.As(err, &ue) {
+		e.errs = append(e.errs, err)
+		return
+	}
+	switch u := err.(type) { //nolint:errorlint // this is one step of a walk
+	case *url.Error:
+		if u.URL != "" {
+			e.text = strings.ReplaceAll(e.text, strconv.Quote(u.URL), Mask)
+			e.text = strings.ReplaceAll(e.text, u.URL, Mask)
+		}
+		e.scrub(u.Err)
+	case interface{ Unwrap() error }:
+		e.scrub(u.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range u.Unwrap() {
+			if err != nil {
+				e.scrub(err)
+			}
+		}
+	}
+}
+
+// longest is the length of the longest line, in bytes.
+const longest = 2 << 10
+
+// Line returns the beginning of s in one line of printable characters.
+func Line(s string) string {
+	if len(s) <= longest {
+		return Printable(s)
+	}
+	return Printable(string(cutRune([]byte(s[:longest])))) + "[...]"
+}
 
 // Printable returns s in one line of printable characters, so that a server cannot write lines or terminal codes into a
 // log.
 func Printable(s string) string {
-	for _, r := range s {
-		if !strconv.IsPrint(r) {
-			quoted := strconv.Quote(s)
-			return quoted[1 : len(quoted)-1]
-		}
+	unprintable := func(r rune) bool { return !strconv.IsPrint(r) }
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, unprintable) {
+		return s
 	}
-	return s
+	quoted := strconv.Quote(s)
+	return quoted[1 : len(quoted)-1]
 }

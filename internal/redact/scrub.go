@@ -1,59 +1,102 @@
 package redact
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"mime"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// Scrubber masks secrets in texts of which the form is not known: the live credentials of one request, and the values of
-// fields that sound like secrets.
+// Scrubber masks secrets in texts of which the form is not known: the live credentials of one request, and the values
+// of fields that sound like secrets.
 type Scrubber struct{ live []string }
 
 // shortest is the length below which a live value is left alone: masking "1" would hide the whole text.
 const shortest = 4
 
-// NewScrubber collects what may be a secret in the headers and the query of a request as it was sent.
-func NewScrubber(header http.Header, query string) Scrubber {
+// NewScrubber collects what may be a secret in a request as it was sent: header, query and path. given is the query
+// before authentication: what is not in it is a credential, whatever its name. template is what the path was made of,
+// if it has secrets in the places of its {names}; "" if not.
+func NewScrubber(header http.Header, query, given, path, template string) Scrubber {
 	var s Scrubber
 	for name, values := range header {
 		if !Shown(name) {
 			for _, v := range values {
+				s.addHeader(name, v)
+			}
+		}
+	}
+	before, _ := url.ParseQuery(given)
+	after, _ := url.ParseQuery(query)
+	for name, values := range after {
+		for _, v := range values {
+			if sounding.MatchString(name) || !slices.Contains(before[name], v) {
 				s.add(v)
 			}
 		}
 	}
-	values, _ := url.ParseQuery(query)
-	for name, list := range values {
-		if sounding.MatchString(name) {
-			for _, v := range list {
-				s.add(v)
-			}
-		}
-	}
+	s.addPath(path, template)
 	// A longer one first: it may hold a shorter one.
 	slices.SortFunc(s.live, func(a, b string) int { return len(b) - len(a) })
 	return s
 }
 
-// add notes a value, what follows its scheme, and what a Basic credential says.
-func (s *Scrubber) add(v string) {
-	parts := []string{v}
-	if scheme, rest, ok := strings.Cut(v, " "); ok {
-		parts = append(parts, rest)
-		if plain, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "Basic") {
-			user, password, _ := strings.Cut(string(plain), ":")
-			parts = append(parts, user, password)
+// addHeader notes a value, what follows its scheme, what a Basic credential says, and each cookie.
+func (s *Scrubber) addHeader(name, v string) {
+	s.add(v)
+	if name == "Cookie" {
+		for pair := range strings.SplitSeq(v, ";") {
+			_, value, _ := strings.Cut(pair, "=")
+			s.add(strings.Trim(value, ` "`))
 		}
 	}
-	for _, p := range parts {
-		if len(p) >= shortest {
-			s.live = append(s.live, p, url.QueryEscape(p))
+	scheme, rest, ok := strings.Cut(v, " ")
+	if !ok {
+		return
+	}
+	s.add(rest)
+	if plain, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "Basic") {
+		user, password, _ := strings.Cut(string(plain), ":")
+		s.add(user)
+		s.add(password)
+	}
+}
+
+// addPath notes what stands in the places of the names of a path template.
+func (s *Scrubber) addPath(path, template string) {
+	have, want := strings.Split(path, "/"), strings.Split(template, "/")
+	if len(have) != len(want) {
+		return
+	}
+	for i, w := range want {
+		begin, end := strings.IndexByte(w, '{'), strings.LastIndexByte(w, '}')
+		if begin < 0 || end < begin {
+			continue
+		}
+		v := strings.TrimSuffix(strings.TrimPrefix(have[i], w[:begin]), w[end+1:])
+		if plain, err := url.PathUnescape(v); err == nil {
+			s.add(plain)
+		}
+	}
+}
+
+// add notes a value in all the ways in which it may be written.
+func (s *Scrubber) add(v string) {
+	if len(v) < shortest {
+		return
+	}
+	s.live = append(s.live, v, url.QueryEscape(v), url.PathEscape(v))
+	for _, html := range []bool{true, false} {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(html)
+		if e.Encode(v) == nil {
+			s.live = append(s.live, strings.Trim(b.String(), "\"\n"))
 		}
 	}
 }
@@ -66,28 +109,35 @@ func (s Scrubber) Text(text string) string {
 	return text
 }
 
-const soundsSecret = `token|secret|passw|pwd|key|auth|credential|assertion|code|cookie|session|sign|jwt|otp|pin`
+// tail masks the beginning of a live credential at the end of a text that was cut off.
+func (s Scrubber) tail(text string) string {
+	for _, v := range s.live {
+		for n := min(len(v)-1, len(text)); n >= shortest; n-- {
+			if strings.HasSuffix(text, v[:n]) {
+				return text[:len(text)-n] + Mask
+			}
+		}
+	}
+	return text
+}
 
-var (
-	sounding  = regexp.MustCompile(`(?i)` + soundsSecret)
-	jsonField = regexp.MustCompile(`(?i)("[^"]*(?:` + soundsSecret + `)[^"]*"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}\]]+)`)
-	formField = regexp.MustCompile(`(?i)((?:^|&)[^=&]*(?:` + soundsSecret + `)[^=&]*=)[^&]*`)
-	xmlField  = regexp.MustCompile(`(?i)(<[^<>/]*(?:` + soundsSecret + `)[^<>]*>)[^<]*`)
-)
-
-// Body returns what may be shown of a body: nothing of a binary one.
-func (s Scrubber) Body(contentType string, body []byte) string {
+// Body returns what may be shown of a body, or of its beginning if it was cut off: nothing of a binary one.
+func (s Scrubber) Body(contentType string, body []byte, cut bool) string {
 	media, _, _ := mime.ParseMediaType(contentType)
-	body = cutRune(body)
+	if cut {
+		body = cutRune(body)
+	}
 	if !utf8.Valid(body) || strings.HasPrefix(media, "multipart/") {
 		return Mask
 	}
 	text := s.Text(string(body))
-	if media == "application/x-www-form-urlencoded" {
-		return Printable(formField.ReplaceAllString(text, "${1}"+Mask))
+	if cut {
+		text = s.tail(text)
 	}
-	text = jsonField.ReplaceAllString(text, `${1}"`+Mask+`"`)
-	return Printable(xmlField.ReplaceAllString(text, "${1}"+Mask))
+	if media == "application/x-www-form-urlencoded" {
+		return Printable(maskForm(text))
+	}
+	return Printable(maskXML(maskJSON(text)))
 }
 
 // cutRune drops an incomplete character from the end of a text that was cut off.

@@ -16,8 +16,8 @@ const maxLength = 64
 const Forever = time.Duration(math.MaxInt64)
 
 // After returns the delay that the Retry-After fields of header ask for: seconds or one of the three HTTP dates. Of
-// several fields the longest delay counts. It reports false where there is none that can be read; a delay that is negative,
-// or too long to be a date or a number, cannot.
+// several fields the longest delay counts. It reports false where there is none that can be read; a delay that is
+// negative, or too long to be a date or a number, cannot.
 func After(header http.Header, now time.Time) (time.Duration, bool) {
 	var longest time.Duration
 	found := false

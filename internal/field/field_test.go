@@ -1,0 +1,56 @@
+package field_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/restconn/restconn/internal/field"
+)
+
+// TestEveryByte compares with RFC 9110, byte by byte, alone and between two letters.
+func TestEveryByte(t *testing.T) {
+	t.Parallel()
+	const (
+		token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		tab   = '\t'
+	)
+	for c := range 256 {
+		control := c < 0x20 || c == 0x7f
+		for _, s := range []string{string([]byte{byte(c)}), string([]byte{'a', byte(c), 'b'})} {
+			if got, want := field.IsToken(s), strings.IndexByte(token, byte(c)) >= 0; got != want {
+				t.Errorf("H7 IsToken(%q) is %t", s, got)
+			}
+			if got, want := field.IsValue(s), !control || c == tab; got != want {
+				t.Errorf("H7 IsValue(%q) is %t", s, got)
+			}
+			if got := field.HasControl(s); got != control {
+				t.Errorf("H7 HasControl(%q) is %t", s, got)
+			}
+		}
+	}
+}
+
+func TestNothing(t *testing.T) {
+	t.Parallel()
+	if field.IsToken("") || !field.IsValue("") || field.HasControl("") {
+		t.Error("H7 an empty text is a value without control bytes, and no token")
+	}
+}
+
+func TestReserved(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"connection": true, "CONTENT-LENGTH": true, "Expect": true, "host": true, "keep-alive": true,
+		"proxy-authorization": true, "Proxy-Connection": true, "te": true, "TRAILER": true, "transfer-encoding": true,
+		"upgrade": true, "Content-Type": false, "Cookie": false, "Authorization": false, "X-Host": false,
+	} {
+		t.Run(fmt.Sprintf("H8 %s", name), func(t *testing.T) {
+			t.Parallel()
+			if got := field.Reserved(http.CanonicalHeaderKey(name)); got != want {
+				t.Errorf("Reserved is %t, want %t", got, want)
+			}
+		})
+	}
+}
