@@ -15,7 +15,7 @@ type attemptStage struct{ next http.RoundTripper }
 func (s attemptStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req)
 	x.attempt.end()
-	x.sent++
+	x.made++
 	a, err := x.newAttempt(req)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,12 @@ func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
 	a.ctx, a.cancel = context.WithCancelCause(req.Context())
 	a.request = *req.WithContext(a.ctx)
 	a.request.URL = &a.url
-	a.request.Header, x.bare, x.hop = maps.Clone(req.Header), req.Header, req
+	x.hop = req
+	if req.Header == nil {
+		a.request.Header = x.header()
+	} else {
+		a.request.Header = maps.Clone(req.Header)
+	}
 	a.start()
 	if err := x.openBody(a, req); err != nil {
 		a.end()

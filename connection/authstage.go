@@ -70,7 +70,7 @@ func (s authStage) send(x *Exchange, req *http.Request) (*http.Response, error) 
 		return nil, refuse(req, err)
 	}
 	// What the server thinks of the caller's own credential is the caller's to learn.
-	if len(x.auth.challengers) == 0 || x.call.Header["Authorization"] != nil {
+	if len(x.auth.challengers) == 0 || x.call.has("Authorization") {
 		if err := authenticate(x, req); err != nil {
 			return nil, refuse(req, err)
 		}
@@ -81,8 +81,9 @@ func (s authStage) send(x *Exchange, req *http.Request) (*http.Response, error) 
 
 // challengeable sends a request that may be sent once more after a challenge.
 func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response, error) {
-	bare, query := x.bare, req.URL.RawQuery
-	if len(x.conn.config.attemptMiddleware) > 0 || x.conn.config.jar != nil {
+	query := req.URL.RawQuery
+	var bare http.Header
+	if len(x.conn.config.attemptMiddleware) > 0 || x.conn.config.jar != nil { // they have changed it
 		bare = maps.Clone(req.Header)
 	}
 	if err := authenticate(x, req); err != nil {
@@ -99,6 +100,9 @@ func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response
 	}
 	if !resend || hasBody(req) && req.GetBody == nil {
 		return resp, nil
+	}
+	if bare == nil {
+		bare = x.bare()
 	}
 	again := req.WithContext(req.Context())
 	again.Header, again.URL = maps.Clone(bare), cloneURL(req.URL)
@@ -128,7 +132,9 @@ func challenged(challengers []auth.Challenger, req *http.Request, resp *http.Res
 	for _, c := range challengers {
 		again, err := c.Challenged(req, resp)
 		resend = resend || again
-		errs = append(errs, err)
+		if err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return resend, errors.Join(errs...)
 }
@@ -191,7 +197,12 @@ func (x *Exchange) checkOrigin() error {
 
 // carriesCredential reports whether the caller has put a credential on the request, or on the connection, by hand.
 func (x *Exchange) carriesCredential() bool {
-	return x.call.Header["Authorization"] != nil || x.call.Header["Cookie"] != nil
+	for _, name := range []string{"Authorization", "Cookie"} {
+		if x.call.has(name) || x.conn.config.header[name] != nil && x.conn.trusts(&x.call.URL) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayCarryCredentials checks the URL of a request on the wire side of redirects and the attempt middleware, which may

@@ -25,6 +25,7 @@ func (x *Exchange) prepareBody() error {
 		return nil
 	}
 	var err error
+	x.opened = true
 	x.request.Body, err = openAgain(x.call.Body)
 	return err
 }
@@ -82,13 +83,14 @@ func (e *openError) Error() string { return "open the request body: " + e.err.Er
 func (e *openError) Unwrap() error { return e.err }
 
 func (x *Exchange) nextBody(req *http.Request) (io.ReadCloser, error) {
-	first := x.sent == 1
+	first := x.made == 1
 	switch {
 	case first && req.Body != nil:
 		return req.Body, nil
 	case req.GetBody != nil:
 		return openAgain(req.GetBody)
 	case first && x.call.Body != nil:
+		x.opened = true
 		return openAgain(x.call.Body)
 	case req.Body != nil || x.call.Body != nil:
 		return nil, ErrNotReplayable

@@ -300,7 +300,10 @@ func TestCanaryExchange(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			call := connection.Call{Method: req.Method, URL: *req.URL, Header: req.Header, BodyLen: -1, Body: req.GetBody}
+			call := connection.Call{Method: req.Method, URL: *req.URL, BodyLen: -1, Body: req.GetBody}
+			for name, values := range req.Header {
+				call.Header = append(call.Header, connection.Field{Name: name, Value: values[0]})
+			}
 			if k.path != "" {
 				call.ShownPath = "/v1" + k.path
 			}
@@ -310,7 +313,7 @@ func TestCanaryExchange(t *testing.T) {
 			cleanErrors(t, "error", err)
 			defer x.Close()
 			cleanPrinted(t, "Exchange", x)
-			cleanPrinted(t, "attempts", x.Attempts())
+			cleanPrinted(t, "attempts", x.History())
 			clean(t, "URL", x.URL())
 			if err != nil || k.plain || k.path != "" {
 				return

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -165,23 +167,21 @@ func (c *Connection) MaxBody() int64 { return c.config.maxBody }
 // response body, which is bounded by the idle timeout. The errors are those of [Connection.Send].
 func (c *Connection) Do(req *http.Request) (*http.Response, error) {
 	call, err := c.call(req)
-	opened := false
-	if req.Body != nil && req.GetBody == nil {
-		call.Body = func() (io.ReadCloser, error) {
-			opened = true
-			return req.Body, nil
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
 		}
+		return nil, err
 	}
-	var x *Exchange
-	if err == nil {
-		x, err = c.Send(req.Context(), call)
-	}
-	if req.Body != nil && !opened {
-		_ = req.Body.Close()
+	x, err := c.Send(req.Context(), call)
+	if req.Body != nil && req.GetBody != nil {
+		_ = req.Body.Close() // what was sent came from GetBody
 	}
 	if err != nil {
 		return nil, err
 	}
+	x.Stream()
+	x.bare()
 	return x.Response, nil
 }
 
@@ -193,13 +193,14 @@ func (c *Connection) call(req *http.Request) (Call, error) {
 	if req.Host != "" && req.Host != req.URL.Host {
 		return Call{}, &OptionError{Option: "request", Err: errors.New("its Host is not the host of its URL")}
 	}
-	call := Call{Method: req.Method, URL: *req.URL, Header: make(http.Header), BodyLen: req.ContentLength}
+	call := Call{Method: req.Method, URL: *req.URL, BodyLen: req.ContentLength}
 	if call.Method == "" {
 		call.Method = http.MethodGet
 	}
-	for name, values := range req.Header {
-		name = http.CanonicalHeaderKey(name)
-		call.Header[name] = append(call.Header[name], values...)
+	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
+		for _, v := range req.Header[name] {
+			call.Header = append(call.Header, Field{Name: name, Value: v})
+		}
 	}
 	if req.URL.Host == "" && req.URL.Scheme == "" {
 		if err := errors.Join(validateURL(req.URL), checkDots(req.URL)); err != nil {
@@ -214,7 +215,7 @@ func (c *Connection) call(req *http.Request) (Call, error) {
 	case req.GetBody != nil:
 		call.Body = req.GetBody
 	default:
-		call.BodyOnce = true
+		call.BodyOnce, call.Body = true, func() (io.ReadCloser, error) { return req.Body, nil }
 		if call.BodyLen == 0 {
 			call.BodyLen = -1
 		}
@@ -232,30 +233,6 @@ func (c *Connection) join(ref *url.URL) *url.URL {
 	}
 	u.RawQuery += ref.RawQuery
 	return u
-}
-
-// validate checks what net/http would check too late, or not at all.
-func validate(call *Call) error {
-	if !field.IsToken(call.Method) {
-		return &OptionError{Option: "method", Err: errors.New("it is not a token (RFC 9110, section 9.1)")}
-	}
-	if err := validateURL(&call.URL); err != nil {
-		return &OptionError{Option: "URL", Err: err}
-	}
-	for name, values := range call.Header {
-		switch {
-		case !field.IsToken(name):
-			return &OptionError{Option: "header", Err: errors.New("a name is not a token (RFC 9110, section 5.1)")}
-		case name == "Proxy-Authorization":
-			return &OptionError{Option: "header", Err: errors.New("Proxy-Authorization is for proxies and not for services")}
-		}
-		for _, v := range values {
-			if !field.IsValue(v) {
-				return &OptionError{Option: "header", Err: errors.New("the value of " + name + " has control bytes")}
-			}
-		}
-	}
-	return nil
 }
 
 // validateURL refuses what net/http would write into the request line as it stands, or in the place of the origin.
@@ -352,7 +329,7 @@ func (c *Connection) Test(ctx context.Context) (TestResult, error) {
 		return TestResult{}, err
 	}
 	began := time.Now()
-	x, err := c.Send(ctx, Call{Method: http.MethodGet, URL: *c.join(path), Header: http.Header{}, Whole: true})
+	x, err := c.Send(ctx, Call{Method: http.MethodGet, URL: *c.join(path)})
 	if err != nil {
 		return TestResult{}, err
 	}

@@ -116,15 +116,15 @@ func (a Attempt) String() string {
 // RetryError is returned when a call was tried more than once, or ended while it waited for that, and no response is
 // left to return.
 type RetryError struct {
-	// Attempts is the history, oldest first.
-	Attempts []Attempt
+	// History holds all attempts, oldest first.
+	History []Attempt
 	// Err is what ended the call: the error of the last attempt, or the end of the caller's context.
 	Err error
 }
 
 func (e *RetryError) Error() string {
-	parts := make([]string, len(e.Attempts))
-	for i, a := range e.Attempts {
+	parts := make([]string, len(e.History))
+	for i, a := range e.History {
 		parts[i] = a.String()
 	}
 	unit := "attempts"
@@ -137,7 +137,7 @@ func (e *RetryError) Error() string {
 // Unwrap returns what ended the call, and the causes of all attempts.
 func (e *RetryError) Unwrap() []error {
 	errs := []error{e.Err}
-	for _, a := range e.Attempts {
+	for _, a := range e.History {
 		if a.Err != nil {
 			errs = append(errs, a.Err)
 		}

@@ -136,10 +136,10 @@ func sendBare(ctx context.Context, conn *connection.Connection, method, target, 
 	if err != nil {
 		return err
 	}
-	if header == nil {
-		header = http.Header{}
+	call := connection.Call{Method: method, URL: *u, Auth: auth.None()}
+	for name, values := range header {
+		call.Header = append(call.Header, connection.Field{Name: name, Value: values[0]})
 	}
-	call := connection.Call{Method: method, URL: *u, Header: header, Auth: auth.None()}
 	if body != "" {
 		call.BodyLen = int64(len(body))
 		call.Body = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(body)), nil }

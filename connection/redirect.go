@@ -63,26 +63,26 @@ func (x *Exchange) follow(req *http.Request, resp *http.Response) (*http.Request
 	foreign := isForeign(req) || !x.conn.together(req.URL, target)
 	method := redirectMethod(req.Method, resp.StatusCode)
 	keepBody := method == req.Method && resp.StatusCode != http.StatusSeeOther && hasBody(req)
-	if err := x.mayFollow(req.URL, target, foreign, keepBody); err != nil {
+	if err := x.mayFollow(req.URL, target, method, foreign, keepBody); err != nil {
 		return nil, redirectError(resp, target, err)
 	}
 	if keepBody && req.GetBody == nil {
 		return nil, nil
 	}
-	ctx := req.Context()
+	ctx, header := req.Context(), x.bare()
 	if foreign && !isForeign(req) {
-		ctx, x.bare = context.WithValue(ctx, foreignKey{}, true), redact.Portable(x.bare)
+		ctx, header = context.WithValue(ctx, foreignKey{}, true), redact.Portable(header)
 	}
 	if !keepBody {
-		x.bare = maps.Clone(x.bare)
-		maps.DeleteFunc(x.bare, func(name string, _ []string) bool { return strings.HasPrefix(name, "Content-") })
+		header = maps.Clone(header)
+		maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Content-") })
 	}
 	next := (&http.Request{
-		Method: method, URL: target, Host: target.Host, Header: maps.Clone(x.bare),
+		Method: method, URL: target, Host: target.Host, Header: maps.Clone(header),
 		Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
 	}).WithContext(ctx)
 	x.hop = next.WithContext(ctx)
-	x.hop.URL, x.hop.Header = cloneURL(target), x.bare
+	x.hop.URL, x.hop.Header = cloneURL(target), header
 	if keepBody {
 		next.GetBody, next.ContentLength = req.GetBody, req.ContentLength
 		if next.Body, err = openAgain(next.GetBody); err != nil {
@@ -93,12 +93,14 @@ func (x *Exchange) follow(req *http.Request, resp *http.Response) (*http.Request
 }
 
 // mayFollow tells what keeps a redirect from being followed.
-func (x *Exchange) mayFollow(from, to *url.URL, foreign, keepBody bool) error {
+func (x *Exchange) mayFollow(from, to *url.URL, method string, foreign, keepBody bool) error {
 	switch {
 	case from.Scheme == "https" && to.Scheme == "http":
 		return errors.New("it leads from https to http")
 	case foreign && keepBody:
 		return errors.New("it would carry the request body to another origin")
+	case foreign && !safe(method):
+		return errors.New("it would carry a " + method + " request to another origin")
 	case !foreign && x.conn.trusts(to) && x.carriesCredential():
 		return x.mayCarryCredentials(to)
 	}

@@ -239,7 +239,7 @@ func TestBodyFails(t *testing.T) {
 			if name == "a 503" {
 				wait = time.Second
 				re, ok := errors.AsType[*connection.RetryError](err)
-				if !ok || len(re.Attempts) != 2 || re.Attempts[0].Status != 503 {
+				if !ok || len(re.History) != 2 || re.History[0].Status != 503 {
 					t.Errorf("error %v, want a *RetryError that knows of the 503", err)
 				}
 			}

@@ -143,6 +143,15 @@ func as[T error](err error) bool {
 	return ok
 }
 
+// safe reports whether the method asks for nothing but an answer (RFC 9110, section 9.2.1).
+func safe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
 // idempotent reports whether the method may be repeated without changing more than one request would.
 func idempotent(method string) bool {
 	switch method {

@@ -100,7 +100,7 @@ func TestRetryMethod(t *testing.T) {
 	t.Parallel()
 	for method, want := range map[string]int{
 		"GET": 3, "HEAD": 3, "OPTIONS": 3, "TRACE": 3, "PUT": 3, "DELETE": 3,
-		"POST": 1, "PATCH": 1, "CONNECT-ISH": 1, "get": 1,
+		"POST": 1, "PATCH": 1, "CONNECT-ISH": 1, "PROPFIND": 1,
 	} {
 		for _, code := range []int{500, 501, 502, 503, 504, 505, 599} {
 			bubble(t, fmt.Sprintf("D1 %s answered with %d", method, code), func(t *testing.T) {
@@ -122,8 +122,8 @@ func TestRetryMethod(t *testing.T) {
 			if ok != (want > 1) {
 				t.Errorf("error %v: *RetryError %t, want %t", err, ok, want > 1)
 			}
-			if ok && len(re.Attempts) != want {
-				t.Errorf("%d attempts in the history, want %d", len(re.Attempts), want)
+			if ok && len(re.History) != want {
+				t.Errorf("%d attempts in the history, want %d", len(re.History), want)
 			}
 			sent(t, srv, want)
 		})
@@ -267,7 +267,7 @@ func TestRetryNothingReached(t *testing.T) {
 		srv.Refuse()
 		_, err := connectTo(t, srv, retries(2)).Do(newRequest(t.Context(), t, "POST", nil))
 		re, ok := errors.AsType[*connection.RetryError](err)
-		if !ok || len(re.Attempts) != 3 || !errors.Is(err, syscall.ECONNREFUSED) {
+		if !ok || len(re.History) != 3 || !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("error %v, want a *RetryError of three refused attempts", err)
 		}
 	})
@@ -493,7 +493,7 @@ func TestRetryCredentials(t *testing.T) {
 		conn := connectTo(t, srv, retries(2), connection.WithAuth(newCounting()))
 		err := request.Get(conn, "/things").Exec(t.Context())
 		re, ok := errors.AsType[*request.ResponseError](err)
-		if !ok || re.Status != 503 || len(re.Attempts) != 3 {
+		if !ok || re.Status != 503 || len(re.History) != 3 {
 			t.Errorf("error %v, want a 503 after three attempts", err)
 		}
 		sent(t, srv, 4)
@@ -525,12 +525,12 @@ func TestRetryOutcome(t *testing.T) {
 		if !ok || re.Status != 503 || string(re.Body) != "still down" {
 			t.Fatalf("error %v, want the last 503 and its body", err)
 		}
-		if len(re.Attempts) != 3 || !errors.Is(re.Attempts[0].Err, io.EOF) || re.Attempts[1].Status != 500 ||
-			re.Attempts[2].Status != 503 {
-			t.Errorf("attempts %v", re.Attempts)
+		if len(re.History) != 3 || !errors.Is(re.History[0].Err, io.EOF) || re.History[1].Status != 500 ||
+			re.History[2].Status != 503 {
+			t.Errorf("attempts %v", re.History)
 		}
 		for i, want := range []time.Duration{time.Second, time.Second, 0} {
-			if got := re.Attempts[i].Wait; got != want {
+			if got := re.History[i].Wait; got != want {
 				t.Errorf("wait after attempt %d: %v, want %v", i+1, got, want)
 			}
 		}
@@ -564,7 +564,7 @@ func TestRetryOutcome(t *testing.T) {
 		if !ok || !errors.Is(err, first) || !errors.Is(err, last) || !errors.Is(err, request.StageSend) {
 			t.Fatalf("error %v, want a *RetryError with both causes", err)
 		}
-		if !errors.Is(re.Err, last) || len(re.Attempts) != 3 || re.Attempts[1].Status != 502 {
+		if !errors.Is(re.Err, last) || len(re.History) != 3 || re.History[1].Status != 502 {
 			t.Errorf("RetryError %+v", re)
 		}
 		if got, want := re.Error(), "last (after 3 attempts: first; 502 Bad Gateway; last)"; got != want {

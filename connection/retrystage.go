@@ -66,8 +66,8 @@ func (l *retryLoop) run() (*http.Response, error) {
 	if l.waiting { // the context ended before the wait did
 		l.response, l.err = nil, l.exchange.explain(l.request.Context().Err())
 	}
-	if l.err != nil && (l.waiting || len(l.exchange.attempts) > 1) {
-		return nil, &RetryError{Attempts: l.exchange.Attempts(), Err: l.err}
+	if l.err != nil && (l.waiting || len(l.exchange.history) > 1) {
+		return nil, &RetryError{History: l.exchange.History(), Err: l.err}
 	}
 	return l.response, l.err
 }
@@ -82,13 +82,13 @@ func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
 	if l.err == nil {
 		a.Status = l.response.StatusCode
 	}
-	l.exchange.attempts = append(l.exchange.attempts, a)
+	l.exchange.history = append(l.exchange.history, a)
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }
 
 // again decides whether there is another attempt, and after which wait.
 func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool, error) {
-	made := len(l.exchange.attempts)
+	made := len(l.exchange.history)
 	if made > l.exchange.retry.Max || ctx.Err() != nil || !l.worthwhile(made) {
 		return false, nil
 	}
@@ -101,7 +101,7 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 	}
 	l.exchange.attempt.end() // its limit does not go on in the wait
 	l.wait, l.waiting = wait, true
-	l.exchange.attempts[made-1].Wait = wait
+	l.exchange.history[made-1].Wait = wait
 	return true, nil
 }
 

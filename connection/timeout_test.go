@@ -175,7 +175,7 @@ func TestTimeoutShortestWins(t *testing.T) {
 		began := time.Now()
 		_, err := text(t.Context(), conn)
 		timedOut(t, err, connection.PhaseAttempt, 5*s)
-		if re, ok := errors.AsType[*connection.RetryError](err); !ok || len(re.Attempts) != 4 {
+		if re, ok := errors.AsType[*connection.RetryError](err); !ok || len(re.History) != 4 {
 			t.Errorf("error %v, want a *RetryError of four attempts", err)
 		}
 		passed(t, began, 4*5*s+3*s)
@@ -195,7 +195,7 @@ func TestTimeoutShortestWins(t *testing.T) {
 		_, err := text(t.Context(), conn)
 		timedOut(t, err, connection.PhaseTotal, 20*s)
 		re, ok := errors.AsType[*connection.RetryError](err)
-		if !ok || len(re.Attempts) != 3 || re.Attempts[1].Status != 503 || !errors.Is(err, io.EOF) {
+		if !ok || len(re.History) != 3 || re.History[1].Status != 503 || !errors.Is(err, io.EOF) {
 			t.Errorf("error %v, want a *RetryError with the history", err)
 		}
 		passed(t, began, 20*s)

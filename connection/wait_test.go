@@ -29,12 +29,12 @@ func waits(t *testing.T, policy connection.Retry) []time.Duration {
 	}))
 	err := request.Get(connectTo(t, srv), "/things").Retry(policy).Exec(t.Context())
 	re, ok := errors.AsType[*request.ResponseError](err)
-	if !ok || len(re.Attempts) != policy.Max+1 || len(all) != policy.Max {
+	if !ok || len(re.History) != policy.Max+1 || len(all) != policy.Max {
 		t.Fatalf("error %v, %d waits", err, len(all))
 	}
 	for i, d := range all {
-		if re.Attempts[i].Wait != d {
-			t.Errorf("wait %d: the history says %v, the clock %v", i, re.Attempts[i].Wait, d)
+		if re.History[i].Wait != d {
+			t.Errorf("wait %d: the history says %v, the clock %v", i, re.History[i].Wait, d)
 		}
 	}
 	return all
@@ -165,7 +165,7 @@ func TestRetryAfter(t *testing.T) {
 			answered(t, resp, err, 503)
 			err = request.Get(conn, "/things").Exec(t.Context())
 			re, ok := errors.AsType[*request.ResponseError](err)
-			if !ok || re.Status != 503 || string(re.Body) != "later" || len(re.Attempts) != 1 {
+			if !ok || re.Status != 503 || string(re.Body) != "later" || len(re.History) != 1 {
 				t.Errorf("error %v, want a 503 with its body and one attempt", err)
 			}
 			if ok && re.Header.Get("Retry-After") != values[0] {
@@ -304,7 +304,7 @@ func TestCancel(t *testing.T) {
 		time.AfterFunc(time.Second, func() { cancel(reason) })
 		_, err := connectTo(t, srv, hour).Do(newRequest(ctx, t, "GET", nil))
 		re, ok := errors.AsType[*connection.RetryError](err)
-		if !ok || len(re.Attempts) != 1 || re.Attempts[0].Status != 503 || !errors.Is(err, reason) {
+		if !ok || len(re.History) != 1 || re.History[0].Status != 503 || !errors.Is(err, reason) {
 			t.Errorf("error %v, want a *RetryError with the 503", err)
 		}
 	})

@@ -92,7 +92,7 @@ func (r *reader) drain() {
 }
 
 func (r *reader) fail(stage Stage, err error) error {
-	return &Error{Stage: stage, Method: r.method, URL: r.exchange.URL(), Attempts: r.exchange.Sent(), Err: err}
+	return &Error{Stage: stage, Method: r.method, URL: r.exchange.URL(), Attempts: r.exchange.Attempts(), Err: err}
 }
 
 // responseError makes the error of a response that is not a success, with the beginning of its body.
@@ -103,13 +103,13 @@ func (r *reader) responseError(cause error) error {
 		r.drain()
 	}
 	return &ResponseError{
-		Status:   r.response().StatusCode,
-		Header:   r.response().Header,
-		Body:     body[:min(len(body), mostErrorBody)],
-		Method:   r.method,
-		URL:      r.exchange.URL(),
-		Attempts: r.exchange.Attempts(),
-		Err:      cause,
+		Status:  r.response().StatusCode,
+		Header:  r.response().Header,
+		Body:    body[:min(len(body), mostErrorBody)],
+		Method:  r.method,
+		URL:     r.exchange.URL(),
+		History: r.exchange.History(),
+		Err:     cause,
 	}
 }
 

@@ -80,8 +80,8 @@ type ResponseError struct {
 	Method string
 	// URL is without query, and with the template in the place of a secret path.
 	URL string
-	// Attempts is the history of the call, oldest first; this response is the last.
-	Attempts []connection.Attempt
+	// History holds all attempts, oldest first; this response is the last.
+	History []connection.Attempt
 	// Err is what the function given to Check returned; nil if the status alone decided.
 	Err error
 }
@@ -91,7 +91,7 @@ func (e *ResponseError) Error() string {
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
-	if n := len(e.Attempts); n > 1 {
+	if n := len(e.History); n > 1 {
 		text += fmt.Sprintf(" (after %d attempts)", n)
 	}
 	return text

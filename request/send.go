@@ -13,15 +13,15 @@ import (
 )
 
 // send builds the call and sends it. On success the caller closes the exchange.
-func (b *Builder) send(ctx context.Context, accept []string, whole bool) (*connection.Exchange, error) {
+func (b *Builder) send(ctx context.Context, accept string) (*connection.Exchange, error) {
 	call, err := b.call(ctx)
 	if err != nil {
 		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
 	}
-	call.Accept, call.Whole = accept, whole
+	call.Accept = accept
 	x, err := b.conn.Send(ctx, call)
 	if err != nil {
-		return nil, &Error{Stage: stageOf(err), Method: b.method, URL: x.URL(), Attempts: x.Sent(), Err: err}
+		return nil, &Error{Stage: stageOf(err), Method: b.method, URL: x.URL(), Attempts: x.Attempts(), Err: err}
 	}
 	return x, nil
 }
@@ -62,35 +62,29 @@ func (p *policy) set(call *connection.Call) error {
 	return nil
 }
 
-// roomForHeaders is what a map holds without growing.
-const roomForHeaders = 8
-
+// setHeader hands over the headers. Their names and values are checked by the connection.
 func (b *Builder) setHeader(call *connection.Call) error {
-	h := make(http.Header, roomForHeaders)
-	var values []string
+	fields := make([]connection.Field, 0, b.count+2) //nolint:mnd // room for what is added below
 	for i := range b.count {
 		p := b.param(i)
 		if p.kind != headerParam {
 			continue
 		}
 		name := http.CanonicalHeaderKey(p.name)
-		switch {
-		case field.Reserved(name):
+		if field.Reserved(name) {
 			return fmt.Errorf("header %s is not set by hand", name)
-		case h[name] != nil:
-			h[name] = append(h[name], p.value)
-			continue
-		case values == nil:
-			values = make([]string, 0, b.count-i)
 		}
-		values = append(values, p.value)
-		h[name] = slices.Clip(values[len(values)-1:])
+		fields = append(fields, connection.Field{Name: name, Value: p.value})
 	}
-	if b.policy.idempotent && h[idempotencyKey] == nil {
-		h[idempotencyKey] = []string{rand.Text()}
+	if b.policy.idempotent && !hasField(fields, idempotencyKey) {
+		fields = append(fields, connection.Field{Name: idempotencyKey, Value: rand.Text()})
 	}
-	call.Header = h
+	call.Header = fields
 	return nil
+}
+
+func hasField(fields []connection.Field, name string) bool {
+	return slices.ContainsFunc(fields, func(f connection.Field) bool { return f.Name == name })
 }
 
 const idempotencyKey = "Idempotency-Key"
@@ -107,18 +101,13 @@ func (b *Builder) setBody(call *connection.Call) error {
 		return fmt.Errorf("request body: %w", err)
 	}
 	call.Body, call.BodyLen, call.BodyOnce = payload.Open, payload.Len, payload.Once
-	switch {
-	case call.Header["Content-Type"] != nil || payload.ContentType == "":
-	case payload.ContentType == mediaJSON:
-		call.Header["Content-Type"] = contentTypeJSON
-	case !field.IsValue(payload.ContentType):
-		return errors.New("request body: the content type has control bytes")
-	default:
-		call.Header["Content-Type"] = []string{payload.ContentType}
+	if payload.ContentType != "" && !hasField(call.Header, contentType) {
+		call.Header = append(call.Header, connection.Field{Name: contentType, Value: payload.ContentType})
 	}
 	return nil
 }
 
-const mediaJSON = "application/json"
-
-var contentTypeJSON = []string{mediaJSON} //nolint:gochecknoglobals // never changed: an append copies it
+const (
+	contentType = "Content-Type"
+	mediaJSON   = "application/json"
+)

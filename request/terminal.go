@@ -47,7 +47,7 @@ func Full[T any](ctx context.Context, b Builder) (*Response[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Status, r.Header, r.Attempts, r.URL = x.Response.StatusCode, x.Response.Header, x.Sent(), x.URL()
+	r.Status, r.Header, r.Attempts, r.URL = x.Response.StatusCode, x.Response.Header, x.Attempts(), x.URL()
 	return r, nil
 }
 
@@ -66,13 +66,14 @@ func (b Builder) Exec(ctx context.Context) error {
 // Stream sends the request and returns a successful response with its body open. Reading is bounded by the idle timeout, and by the end
 // of ctx. The caller closes the body.
 func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
-	x, err := b.send(ctx, nil, false)
+	x, err := b.send(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	if err := b.judge(x, nil); err != nil {
 		return nil, err
 	}
+	x.Stream()
 	return x.Response, nil
 }
 
@@ -87,7 +88,10 @@ func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
 	}
-	req.URL, req.Host, req.Header = &call.URL, call.URL.Host, call.Header
+	req.URL, req.Host = &call.URL, call.URL.Host
+	for _, f := range call.Header {
+		req.Header.Add(f.Name, f.Value)
+	}
 	if call.Body == nil {
 		return req, nil
 	}
@@ -101,11 +105,11 @@ func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// Values of the Accept header. An append to one of them copies it.
-var ( //nolint:gochecknoglobals // never changed
-	acceptJSON = []string{"application/json, text/plain, */*"}
-	acceptText = []string{"text/plain, */*"}
-	acceptAny  = []string{"*/*"}
+// Values of the Accept header.
+const (
+	acceptJSON = "application/json, text/plain, */*"
+	acceptText = "text/plain, */*"
+	acceptAny  = "*/*"
 )
 
 // into sends the request and decodes the answer into target; nil means that the body is dropped. The exchange that it returns is closed.
@@ -117,7 +121,7 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	case *[]byte:
 		accept = acceptAny
 	}
-	x, err := b.send(ctx, accept, true)
+	x, err := b.send(ctx, accept)
 	if err != nil {
 		return nil, err
 	}

@@ -251,7 +251,7 @@ func TestInformaticaRetryAttempts(t *testing.T) {
 		err := request.Get(r.open(s, onSeries(2)), "/x").Exec(r.ctx())
 		e := as[*request.ResponseError](r, err)
 		r.Equal("status", e.Status, http.StatusNotFound)
-		r.Equal("attempts", len(e.Attempts), 3)
+		r.Equal("attempts", len(e.History), 3)
 		r.Sent(s, 3)
 	})
 	row(t, "I-37 a series that is not named is not tried again", func(r *Row) {
@@ -326,7 +326,7 @@ func TestInformaticaRetryDelay(t *testing.T) {
 		began := time.Now()
 		err := request.Get(r.open(s, onSeries(3)), "/x").Exec(r.ctx())
 		r.Equal("time that passed", time.Since(began), time.Duration(0))
-		for _, a := range as[*request.ResponseError](r, err).Attempts {
+		for _, a := range as[*request.ResponseError](r, err).History {
 			r.Equal("attempt", a, connection.Attempt{Status: http.StatusInternalServerError})
 		}
 		r.Sent(s, 4)
@@ -338,7 +338,7 @@ func TestInformaticaRetryDelay(t *testing.T) {
 		err := request.Get(r.open(s, connection.WithRetry(retry)), "/x").Exec(r.ctx())
 		r.Equal("time that passed", time.Since(began), 6*time.Second)
 		var waits []time.Duration
-		for _, a := range as[*request.ResponseError](r, err).Attempts {
+		for _, a := range as[*request.ResponseError](r, err).History {
 			waits = append(waits, a.Wait)
 		}
 		r.Equal("waits", waits, []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second, 0})

@@ -167,7 +167,7 @@ func TestKineticRawBearer(t *testing.T) {
 		e := as[*request.ResponseError](r, err)
 		r.Equal("status", e.Status, http.StatusUnauthorized)
 		r.Equal("body", string(e.Body), "expired")
-		r.Equal("attempts", len(e.Attempts), 1)
+		r.Equal("attempts", len(e.History), 1)
 		r.Line(r.Sent(s, 1)[0], "Authorization: Bearer tok-1")
 	})
 	row(t, "K-40 the token goes into the Authorization header unless another is named", func(r *Row) {

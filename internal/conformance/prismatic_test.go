@@ -423,7 +423,7 @@ func TestPrismaticResponse(t *testing.T) {
 		r.Equal("body", string(e.Body), `{"id":7}`)
 		r.Equal("method and URL", e.Method+" "+e.URL, "POST "+s.URL+"/v1/x")
 		var statuses []int
-		for _, a := range e.Attempts {
+		for _, a := range e.History {
 			statuses = append(statuses, a.Status)
 		}
 		r.Equal("attempts", statuses, []int{http.StatusServiceUnavailable, http.StatusConflict})
@@ -447,7 +447,7 @@ func TestPrismaticRetry(t *testing.T) {
 		row(t, tt.name, func(r *Row) {
 			s := r.serve(unavailable)
 			err := request.Get(r.open(s, tt.retry...), "/x").Exec(r.ctx())
-			r.Equal("attempts", len(as[*request.ResponseError](r, err).Attempts), tt.want)
+			r.Equal("attempts", len(as[*request.ResponseError](r, err).History), tt.want)
 			r.Sent(s, tt.want)
 		})
 	}
@@ -571,7 +571,7 @@ func TestPrismaticRetryWhat(t *testing.T) {
 		s := r.serve()
 		s.Refuse()
 		err := request.Get(r.open(s, connection.WithRetry(once)), "/x").Exec(r.ctx())
-		r.Equal("attempts", len(as[*connection.RetryError](r, err).Attempts), 2)
+		r.Equal("attempts", len(as[*connection.RetryError](r, err).History), 2)
 		r.NothingSent(s)
 	})
 	row(t, "P-42 a call that its caller has given up is not retried", func(r *Row) {
@@ -624,7 +624,7 @@ func TestPrismaticRetryWhat(t *testing.T) {
 		s := r.serve()
 		s.Refuse()
 		err := request.Post(r.open(s, connection.WithRetry(once)), "/x").JSON(item{1}).Exec(r.ctx())
-		r.Equal("attempts", len(as[*connection.RetryError](r, err).Attempts), 2)
+		r.Equal("attempts", len(as[*connection.RetryError](r, err).History), 2)
 	})
 	row(t, "P-42 a POST with an Idempotency-Key is repeated with the same key", func(r *Row) {
 		s := r.serve(unavailable, connectiontest.Status(http.StatusOK))

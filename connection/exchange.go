@@ -1,0 +1,295 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/restconn/restconn/internal/redact"
+)
+
+// Exchange is one call on its way through the pipeline, and what came of it.
+type Exchange struct {
+	// Response is the answer; nil if there is none.
+	Response *http.Response
+
+	conn    *Connection
+	call    Call
+	ctx     context.Context
+	request http.Request
+	body    responseBody
+	auth    *authState
+	retry   *Retry
+	vouched bool // the retry policy was set on the request: it applies whatever the method
+	limits  Timeouts
+	total   *limit
+	attempt *attempt
+	hop     *http.Request // the hop under way, as it was before authentication
+	query   string        // of the hop under way, as it was after authentication; "" if there was none
+	opened  bool          // the body was opened
+	made    int           // attempts
+	history []Attempt
+}
+
+// String returns the method and what may be shown of the URL.
+func (x *Exchange) String() string { return x.call.String() }
+
+// Format writes String for every verb: an Exchange holds the credentials of its request.
+func (x *Exchange) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, x.String()) }
+
+// exchangeContext is the context of the requests of an exchange. It is the Exchange itself, so that it costs nothing.
+type exchangeContext Exchange
+
+func (c *exchangeContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+func (c *exchangeContext) Done() <-chan struct{}       { return c.ctx.Done() }
+func (c *exchangeContext) Err() error                  { return c.ctx.Err() }
+
+func (c *exchangeContext) Value(key any) any {
+	switch key.(type) {
+	case exchangeKey:
+		return (*Exchange)(c)
+	case foreignKey: // set above this context, or not at all
+		return nil
+	}
+	return c.ctx.Value(key)
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange that the request belongs to; nil for a request whose context was replaced.
+func exchangeOf(req *http.Request) *Exchange {
+	x, _ := req.Context().Value(exchangeKey{}).(*Exchange)
+	return x
+}
+
+// Send sends a call through the pipeline. The Exchange is never nil. On success its Response is set, and the caller closes
+// the Exchange. A response of any status is a success.
+//
+// Errors are [*OptionError], [*OriginError], [*RedirectError], [*TimeoutError], [*RetryError], *auth.Error, [ErrClosed], the
+// cause of the context's end, or what the transport returned, without URLs.
+func (c *Connection) Send(ctx context.Context, call Call) (*Exchange, error) {
+	x := &Exchange{conn: c, call: call, ctx: ctx}
+	ok := false
+	defer func() {
+		if !ok { // also after a panic in a middleware or an authenticator
+			x.refused()
+			x.Close()
+		}
+	}()
+	err := x.prepare()
+	if err == nil {
+		err = x.run()
+	}
+	ok = err == nil
+	return x, err
+}
+
+// refused closes a body that is not to be sent and can be opened only once: nobody else will.
+func (x *Exchange) refused() {
+	if x.call.BodyOnce && x.call.Body != nil && !x.opened {
+		if body, err := x.call.Body(); err == nil && body != nil {
+			_ = body.Close()
+		}
+	}
+}
+
+// prepare works out the policy of the call and builds its request.
+func (x *Exchange) prepare() error {
+	cfg := &x.conn.config
+	x.limits, x.retry, x.auth = cfg.timeouts, &cfg.retry, &x.conn.auth
+	if x.conn.closed() {
+		return ErrClosed
+	}
+	if err := x.call.validate(); err != nil {
+		return err
+	}
+	if err := x.override(); err != nil {
+		return err
+	}
+	if err := x.checkOrigin(); err != nil {
+		return err
+	}
+	if x.call.BodyOnce && x.retry.Max > 0 && x.repeatable() {
+		return &OptionError{Option: "Retry", Err: ErrNotReplayable}
+	}
+	if x.limits.Total != NoTimeout {
+		x.ctx, x.total = startLimit(x.ctx, PhaseTotal, x.limits.Total)
+	}
+	x.request = *(&http.Request{
+		Method: x.call.Method,
+		URL:    &x.call.URL,
+		Host:   x.call.URL.Host,
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext((*exchangeContext)(x))
+	if x.retry.Max > 0 || len(x.conn.config.middleware) > 0 { // somebody will look at it
+		x.request.Header = x.header()
+	}
+	return x.prepareBody()
+}
+
+// roomForHeaders is what a map holds without growing.
+const roomForHeaders = 8
+
+// header makes the header of the call anew: the request's own, and the connection's that it does not replace. A foreign
+// origin learns the user agent of the connection and no more.
+func (x *Exchange) header() http.Header {
+	h := make(http.Header, roomForHeaders)
+	values := make([]string, 0, len(x.call.Header)+1)
+	for _, f := range x.call.Header {
+		if h[f.Name] != nil {
+			h[f.Name] = append(h[f.Name], f.Value)
+			continue
+		}
+		values = append(values, f.Value)
+		h[f.Name] = slices.Clip(values[len(values)-1:])
+	}
+	home := x.conn.trusts(&x.call.URL)
+	for _, f := range x.conn.config.fields {
+		if h[f.name] == nil && (home || f.name == "User-Agent") {
+			h[f.name] = f.values
+		}
+	}
+	if x.call.Accept != "" && h["Accept"] == nil {
+		values = append(values, x.call.Accept)
+		h["Accept"] = slices.Clip(values[len(values)-1:])
+	}
+	return h
+}
+
+// bare returns the header of the hop under way, as it was before authentication. It is not to be changed.
+func (x *Exchange) bare() http.Header {
+	if x.hop.Header == nil {
+		x.hop.Header = x.header()
+	}
+	return x.hop.Header
+}
+
+func (x *Exchange) override() error {
+	if x.call.Timeouts != (Timeouts{}) {
+		if err := x.call.Timeouts.validate(); err != nil {
+			return &OptionError{Option: "Timeouts", Err: err}
+		}
+		x.limits = x.limits.shorter(x.call.Timeouts.over(x.limits))
+	}
+	if x.call.Retry != nil {
+		if err := x.call.Retry.validate(); err != nil {
+			return &OptionError{Option: "Retry", Err: err}
+		}
+		own := x.call.Retry.withDefaults()
+		x.retry, x.vouched = &own, true
+	}
+	if x.call.MaxRedirects != nil && *x.call.MaxRedirects < 0 {
+		return &OptionError{Option: "MaxRedirects", Err: errors.New("the number is negative")}
+	}
+	if x.call.Auth != nil {
+		own, err := x.conn.bind(x.call.Auth)
+		if err != nil {
+			return &OptionError{Option: "Auth", Err: err}
+		}
+		x.auth = &own
+	}
+	return nil
+}
+
+// run sends the request through the pipeline, and takes charge of the response body.
+func (x *Exchange) run() error {
+	resp, err := x.conn.pipeline.RoundTrip(&x.request)
+	if err != nil && as[*RetryError](err) {
+		return err // it holds the end of the context and all that was before
+	}
+	if err != nil {
+		return x.explain(err)
+	}
+	x.Response = resp
+	x.body = responseBody{rc: resp.Body, exchange: x}
+	if resp.Body == nil {
+		x.body.rc = http.NoBody
+	}
+	resp.Body = &x.body
+	return nil
+}
+
+// Stream lets the body of the response be read for as long as bytes come: from here on the idle limit rules, in the place
+// of the attempt's and the total limit.
+func (x *Exchange) Stream() {
+	if x.Response != nil {
+		x.body.stream()
+	}
+}
+
+// explain says why the exchange failed: if its context has ended, that is the reason, whatever the transport made of it.
+func (x *Exchange) explain(err error) error {
+	ctx := x.ctx
+	if x.attempt != nil && !x.attempt.ended() {
+		ctx = x.attempt.ctx
+	}
+	if ctx.Err() == nil {
+		return redact.Error(err)
+	}
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ctx.Err()) || as[*TimeoutError](cause) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), cause)
+}
+
+// maxRedirects returns how many redirects are followed.
+func (x *Exchange) maxRedirects() int {
+	if x.call.MaxRedirects != nil {
+		return *x.call.MaxRedirects
+	}
+	return x.conn.config.maxRedirects
+}
+
+// repeatable reports whether a request that has reached the server may be sent again.
+func (x *Exchange) repeatable() bool {
+	return x.vouched || idempotent(x.call.Method) || x.call.has("Idempotency-Key")
+}
+
+// History returns what became of each attempt, oldest first.
+func (x *Exchange) History() []Attempt {
+	if len(x.history) == 0 && x.Response != nil {
+		return []Attempt{{Status: x.Response.StatusCode}}
+	}
+	return slices.Clone(x.history)
+}
+
+// Attempts returns the number of attempts. Redirects, the resend after a challenge, and what net/http sends again by itself
+// on a connection that was cut do not count.
+func (x *Exchange) Attempts() int { return x.made }
+
+// URL returns the URL of the call as it may be shown: without userinfo, query and fragment, and with ShownPath.
+func (x *Exchange) URL() string { return x.shownURL(&x.call.URL) }
+
+func (x *Exchange) shownURL(u *url.URL) string {
+	switch {
+	case x.call.ShownPath == "":
+	case u.EscapedPath() == x.call.URL.EscapedPath():
+		return u.Scheme + "://" + u.Host + x.call.ShownPath
+	default: // a redirect or a middleware may have kept the secret
+		return u.Scheme + "://" + u.Host + "/" + redact.Mask
+	}
+	return redact.URL(u)
+}
+
+// Close closes the response and frees what the exchange holds. It is idempotent.
+func (x *Exchange) Close() {
+	if x.Response != nil {
+		_ = x.Response.Body.Close()
+		return
+	}
+	x.free()
+}
+
+func (x *Exchange) free() {
+	x.attempt.end()
+	x.total.stop()
+	if x.call.Auth != nil && x.auth != nil && x.auth != &x.conn.auth {
+		x.auth.release()
+	}
+}
