@@ -46,7 +46,7 @@ func closeUpgraded(resp *http.Response) {
 type attempt struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	limits  Timeouts
+	limits  *Timeouts
 	request http.Request
 	url     url.URL
 
@@ -58,7 +58,7 @@ type attempt struct {
 }
 
 func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
-	a := &attempt{limits: x.limits, url: *req.URL}
+	a := &attempt{limits: &x.limits, url: *req.URL}
 	a.ctx, a.cancel = context.WithCancelCause(req.Context())
 	a.request = *req.WithContext(a.ctx)
 	a.request.URL = &a.url

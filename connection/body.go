@@ -129,23 +129,23 @@ func (b *requestBody) closeOnce() error {
 type responseBody struct {
 	rc       io.ReadCloser
 	exchange *Exchange
-	idle     *attempt // of a stream: its idle limit rules
 	closed   atomic.Bool
+	idle     bool // it is a stream: the idle limit rules
 }
 
 // stream lets the idle limit rule from here on, in the place of the attempt's and the total limit.
 func (b *responseBody) stream() {
 	b.exchange.total.lift()
 	if b.exchange.attempt != nil {
-		b.idle = b.exchange.attempt
-		b.idle.open()
+		b.idle = true
+		b.exchange.attempt.open()
 	}
 }
 
 func (b *responseBody) Read(p []byte) (int, error) {
-	if b.idle != nil {
-		b.idle.restart(true)
-		defer b.idle.pause() // a reader that takes its time is not an idle server
+	if b.idle {
+		b.exchange.attempt.restart(true)
+		defer b.exchange.attempt.pause() // a reader that takes its time is not an idle server
 	}
 	n, err := b.rc.Read(p)
 	if err != nil && (!errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && !b.closed.Load() {

@@ -25,14 +25,14 @@ type Exchange struct {
 	body    responseBody
 	auth    *authState
 	retry   *Retry
-	vouched bool // the retry policy was set on the request: it applies whatever the method
 	limits  Timeouts
 	total   *limit
 	attempt *attempt
 	hop     *http.Request // the hop under way, as it was before authentication
 	query   string        // of the hop under way, as it was after authentication; "" if there was none
+	made    int32         // attempts
 	opened  bool          // the body was opened
-	made    int           // attempts
+	vouched bool          // the retry policy was set on the request: it applies whatever the method
 	history []Attempt
 }
 
@@ -261,7 +261,7 @@ func (x *Exchange) History() []Attempt {
 
 // Attempts returns the number of attempts. Redirects, the resend after a challenge, and what net/http sends again by itself
 // on a connection that was cut do not count.
-func (x *Exchange) Attempts() int { return x.made }
+func (x *Exchange) Attempts() int { return int(x.made) }
 
 // URL returns the URL of the call as it may be shown: without userinfo, query and fragment, and with ShownPath.
 func (x *Exchange) URL() string { return x.shownURL(&x.call.URL) }

@@ -30,7 +30,7 @@ func (s logStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	if debug == nil && x.conn.config.logger == nil {
 		return s.next.RoundTrip(req)
 	}
-	r := &record{exchange: x, req: req, began: time.Now(), attempt: x.made}
+	r := &record{exchange: x, req: req, began: time.Now(), attempt: x.Attempts()}
 	if debug != nil {
 		r.sent = captureBody(&req.Body)
 	}

@@ -184,8 +184,11 @@ const mostDiscarded = 256 << 10
 
 // discard reads what is left of a response that nobody wants, within limits, and closes it.
 func discard(resp *http.Response) {
-	if resp.Body != nil {
-		_, _ = io.CopyN(io.Discard, resp.Body, mostDiscarded)
-		_ = resp.Body.Close()
+	if resp.Body == nil {
+		return
 	}
+	if resp.ContentLength != 0 {
+		_, _ = io.CopyN(io.Discard, resp.Body, mostDiscarded)
+	}
+	_ = resp.Body.Close()
 }

@@ -47,22 +47,32 @@ type retryLoop struct {
 	err      error
 	wait     time.Duration
 	waiting  bool
+
+	client  retryablehttp.Client
+	carrier http.Client
+	stub    http.Response
 }
 
-// carrierURL is where retryablehttp believes that it sends requests to.
-var carrierURL = &url.URL{Scheme: "http", Host: "attempt"} //nolint:gochecknoglobals // never changed
+// What retryablehttp believes that it sends.
+var ( //nolint:gochecknoglobals // never changed
+	carrierURL    = &url.URL{Scheme: "http", Host: "attempt"}
+	carrierHeader = http.Header{}
+)
 
 func (l *retryLoop) run() (*http.Response, error) {
-	client := retryablehttp.Client{
-		HTTPClient:   &http.Client{Transport: l},
+	l.exchange.history = make([]Attempt, 0, min(l.exchange.retry.Max, fewAttempts)+1)
+	l.carrier.Transport = l
+	l.stub = http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
+	l.client = retryablehttp.Client{
+		HTTPClient:   &l.carrier,
 		RetryMax:     l.exchange.retry.Max,
 		CheckRetry:   l.again,
 		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return l.wait },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
-	carrier := (&http.Request{Method: http.MethodGet, URL: carrierURL, Header: http.Header{}}).
+	carrier := (&http.Request{Method: http.MethodGet, URL: carrierURL, Header: carrierHeader}).
 		WithContext(l.request.Context())
-	_, _ = client.Do(&retryablehttp.Request{Request: carrier})
+	_, _ = l.client.Do(&retryablehttp.Request{Request: carrier})
 	if l.waiting { // the context ended before the wait did
 		l.response, l.err = nil, l.exchange.explain(l.request.Context().Err())
 	}
@@ -71,6 +81,9 @@ func (l *retryLoop) run() (*http.Response, error) {
 	}
 	return l.response, l.err
 }
+
+// fewAttempts is how many retries a history has room for from the beginning.
+const fewAttempts = 3
 
 // RoundTrip makes one attempt.
 func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
@@ -83,7 +96,7 @@ func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
 		a.Status = l.response.StatusCode
 	}
 	l.exchange.history = append(l.exchange.history, a)
-	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+	return &l.stub, nil
 }
 
 // again decides whether there is another attempt, and after which wait.
