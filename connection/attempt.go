@@ -13,7 +13,11 @@ import (
 type attemptStage struct{ next http.RoundTripper }
 
 func (s attemptStage) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := exchangeOf(req)
+	return s.send(exchangeOf(req), req)
+}
+
+// send makes an attempt at req; nil stands for the request of the call, as it is.
+func (s attemptStage) send(x *Exchange, req *http.Request) (*http.Response, error) {
 	x.attempt.end()
 	x.made++
 	a, err := x.newAttempt(req)
@@ -58,18 +62,24 @@ type attempt struct {
 }
 
 func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
-	a := &attempt{limits: &x.limits, url: *req.URL}
-	a.ctx, a.cancel = context.WithCancelCause(req.Context())
-	a.request = *req.WithContext(a.ctx)
-	a.request.URL = &a.url
-	x.hop = req
-	if req.Header == nil {
+	a := &x.first // most calls need no other
+	if x.made > 1 {
+		a = new(attempt)
+	}
+	a.limits, x.hop = &x.limits, req
+	if req == nil {
+		a.ctx, a.cancel = context.WithCancelCause((*exchangeContext)(x))
+		a.request = x.newRequest(a.ctx)
 		a.request.Header = x.header()
 	} else {
+		a.ctx, a.cancel = context.WithCancelCause(req.Context())
+		a.request = *req.WithContext(a.ctx)
 		a.request.Header = maps.Clone(req.Header)
 	}
+	a.url = *a.request.URL
+	a.request.URL = &a.url
 	a.start()
-	if err := x.openBody(a, req); err != nil {
+	if err := x.openBody(a); err != nil {
 		a.end()
 		return nil, err
 	}

@@ -57,6 +57,9 @@ func (s authStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := s.send(x, req)
 	if resp != nil {
 		resp.Request = x.hop // and not the one with the credential
+		if len(x.conn.config.attemptMiddleware) > 0 {
+			resp.Request = x.bare()
+		}
 	}
 	return resp, err
 }
@@ -102,7 +105,7 @@ func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response
 		return resp, nil
 	}
 	if bare == nil {
-		bare = x.bare()
+		bare = x.bare().Header
 	}
 	again := req.WithContext(req.Context())
 	again.Header, again.URL = maps.Clone(bare), cloneURL(req.URL)

@@ -11,41 +11,24 @@ import (
 // longBody is the length from which on the idle limit rules while a request body is being sent.
 const longBody = 64 << 10
 
-// prepareBody tells the request of the call about its body. The body is opened per attempt; call middleware wants to
-// see one, and gets the body of the first.
-func (x *Exchange) prepareBody() error {
-	if x.call.Body == nil {
-		return nil
-	}
-	x.request.ContentLength = x.call.BodyLen
-	if !x.call.BodyOnce {
-		x.request.GetBody = x.call.Body
-	}
-	if len(x.conn.config.middleware) == 0 {
-		return nil
-	}
-	var err error
-	x.opened = true
-	x.request.Body, err = openAgain(x.call.Body)
-	return err
-}
-
-// openBody gives the attempt the body of req, which comes from prepareBody or from a middleware.
-func (x *Exchange) openBody(a *attempt, req *http.Request) error {
+// openBody opens the body of the attempt. A middleware may have put one on its request.
+func (x *Exchange) openBody(a *attempt) error {
+	req := &a.request
+	given, open := req.Body, req.GetBody
 	body, err := x.nextBody(req)
 	if err != nil || body == nil {
 		return err
 	}
-	if req.ContentLength == 0 && body != http.NoBody && req.Body == nil {
+	if req.ContentLength == 0 && body != http.NoBody && given == nil {
 		_ = body.Close()
 		body = http.NoBody // otherwise net/http takes 0 for an unknown length
 	}
-	a.request.Body = body
+	req.Body = body
 	if req.ContentLength < 0 || req.ContentLength > longBody {
-		a.request.Body = a.sending(body)
-		if req.GetBody != nil { // a redirect, a challenge or net/http may want it
-			a.request.GetBody = func() (io.ReadCloser, error) {
-				body, err := openAgain(req.GetBody)
+		req.Body = a.sending(body)
+		if open != nil { // a redirect, a challenge or net/http may want it
+			req.GetBody = func() (io.ReadCloser, error) {
+				body, err := openAgain(open)
 				if err != nil {
 					return nil, err
 				}

@@ -312,6 +312,7 @@ func TestCanaryExchange(t *testing.T) {
 			x, err := conn.Send(t.Context(), call)
 			cleanErrors(t, "error", err)
 			defer x.Close()
+			x.Stream()
 			cleanPrinted(t, "Exchange", x)
 			cleanPrinted(t, "attempts", x.History())
 			clean(t, "URL", x.URL())

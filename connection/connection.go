@@ -29,6 +29,7 @@ type Connection struct {
 	auth     authState
 	pool     *pool
 	pipeline http.RoundTripper
+	attempts attemptStage // the part of the pipeline within the retries
 	shut     atomic.Bool
 }
 
@@ -91,7 +92,7 @@ func (c *Connection) finish(err error) (*Connection, error) {
 		state.release()
 		return nil, err
 	}
-	c.pipeline = newPipeline(&c.config, c.pool.transport)
+	c.pipeline, c.attempts = newPipeline(&c.config, c.pool.transport)
 	return c, nil
 }
 
@@ -181,7 +182,6 @@ func (c *Connection) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	x.Stream()
-	x.bare()
 	return x.Response, nil
 }
 

@@ -15,19 +15,19 @@ import (
 
 // Exchange is one call on its way through the pipeline, and what came of it.
 type Exchange struct {
-	// Response is the answer; nil if there is none.
+	// Response is the answer; nil if there is none. Its Request is set by Stream.
 	Response *http.Response
 
 	conn    *Connection
 	call    Call
 	ctx     context.Context
-	request http.Request
 	body    responseBody
 	auth    *authState
 	retry   *Retry
 	limits  Timeouts
 	total   *limit
 	attempt *attempt
+	first   attempt
 	hop     *http.Request // the hop under way, as it was before authentication
 	query   string        // of the hop under way, as it was after authentication; "" if there was none
 	made    int32         // attempts
@@ -120,16 +120,48 @@ func (x *Exchange) prepare() error {
 	if x.limits.Total != NoTimeout {
 		x.ctx, x.total = startLimit(x.ctx, PhaseTotal, x.limits.Total)
 	}
-	x.request = *(&http.Request{
+	return nil
+}
+
+// newRequest returns the request of the call, without header and body.
+func (x *Exchange) newRequest(ctx context.Context) http.Request {
+	req := http.Request{
 		Method: x.call.Method,
 		URL:    &x.call.URL,
 		Host:   x.call.URL.Host,
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext((*exchangeContext)(x))
-	if x.retry.Max > 0 || len(x.conn.config.middleware) > 0 { // somebody will look at it
-		x.request.Header = x.header()
 	}
-	return x.prepareBody()
+	if x.call.Body != nil {
+		req.ContentLength = x.call.BodyLen
+		if !x.call.BodyOnce {
+			req.GetBody = x.call.Body
+		}
+	}
+	return *req.WithContext(ctx)
+}
+
+// source returns the request of the call for those who look at it before or after it is sent: without credentials, and with a
+// body if there is middleware.
+func (x *Exchange) source() (*http.Request, error) {
+	req := x.newRequest((*exchangeContext)(x))
+	req.URL, req.Header = cloneURL(req.URL), x.header()
+	if x.call.Body == nil || len(x.conn.config.middleware) == 0 {
+		return &req, nil
+	}
+	var err error
+	x.opened = true
+	req.Body, err = openAgain(x.call.Body)
+	return &req, err
+}
+
+// bare returns the hop under way, as it was before authentication. It is not to be changed.
+func (x *Exchange) bare() *http.Request {
+	if x.hop == nil {
+		req := x.newRequest((*exchangeContext)(x))
+		req.Header = x.header()
+		x.hop = &req
+	}
+	return x.hop
 }
 
 // roomForHeaders is what a map holds without growing.
@@ -161,14 +193,6 @@ func (x *Exchange) header() http.Header {
 	return h
 }
 
-// bare returns the header of the hop under way, as it was before authentication. It is not to be changed.
-func (x *Exchange) bare() http.Header {
-	if x.hop.Header == nil {
-		x.hop.Header = x.header()
-	}
-	return x.hop.Header
-}
-
 func (x *Exchange) override() error {
 	if x.call.Timeouts != (Timeouts{}) {
 		if err := x.call.Timeouts.validate(); err != nil {
@@ -198,7 +222,7 @@ func (x *Exchange) override() error {
 
 // run sends the request through the pipeline, and takes charge of the response body.
 func (x *Exchange) run() error {
-	resp, err := x.conn.pipeline.RoundTrip(&x.request)
+	resp, err := x.send()
 	if err != nil && as[*RetryError](err) {
 		return err // it holds the end of the context and all that was before
 	}
@@ -214,10 +238,23 @@ func (x *Exchange) run() error {
 	return nil
 }
 
+// send takes the short way into the pipeline where nothing outside the attempts has anything to do.
+func (x *Exchange) send() (*http.Response, error) {
+	if x.retry.Max == 0 && len(x.conn.config.middleware) == 0 {
+		return x.conn.attempts.send(x, nil)
+	}
+	req, err := x.source()
+	if err != nil {
+		return nil, err
+	}
+	return x.conn.pipeline.RoundTrip(req)
+}
+
 // Stream lets the body of the response be read for as long as bytes come: from here on the idle limit rules, in the place
 // of the attempt's and the total limit.
 func (x *Exchange) Stream() {
 	if x.Response != nil {
+		x.Response.Request = x.bare()
 		x.body.stream()
 	}
 }

@@ -20,26 +20,18 @@ type Middleware = func(next http.RoundTripper) http.RoundTripper
 //	auth                   origin check, https check, Authenticate, one resend after a challenge
 //	log                    redacted, silent by default
 //	transport              net/http
-func newPipeline(cfg *config, transport http.RoundTripper) http.RoundTripper {
-	stages := slices.Concat(
-		cfg.middleware,
-		[]Middleware{
-			func(next http.RoundTripper) http.RoundTripper { return retryStage{next} },
-			func(next http.RoundTripper) http.RoundTripper { return attemptStage{next} },
-			func(next http.RoundTripper) http.RoundTripper { return redirectStage{next} },
-		},
-		cfg.attemptMiddleware,
-		[]Middleware{
-			func(next http.RoundTripper) http.RoundTripper { return cookieStage{next, cfg.jar} },
-			func(next http.RoundTripper) http.RoundTripper { return authStage{next} },
-			func(next http.RoundTripper) http.RoundTripper { return logStage{next} },
-		},
-	)
-	pipeline := transport
-	for _, stage := range slices.Backward(stages) {
-		pipeline = stage(pipeline)
+func newPipeline(cfg *config, transport http.RoundTripper) (http.RoundTripper, attemptStage) {
+	hop := cookieStage{authStage{logStage{transport}}, cfg.jar}
+	attempts := attemptStage{redirectStage{wrap(hop, cfg.attemptMiddleware...)}}
+	return wrap(retryStage{attempts}, cfg.middleware...), attempts
+}
+
+// wrap puts middleware around rt, the first one outermost.
+func wrap(rt http.RoundTripper, middleware ...Middleware) http.RoundTripper {
+	for _, m := range slices.Backward(middleware) {
+		rt = m(rt)
 	}
-	return pipeline
+	return rt
 }
 
 // cookieStage keeps cookies, if the connection has a jar. A jar knows hosts and no ports, so the origin is checked here:

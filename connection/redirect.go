@@ -55,11 +55,11 @@ func isRedirect(resp *http.Response) bool {
 // follow returns the request that a redirect asks for; nil if the redirect itself is the answer to give, since its body
 // cannot be sent again.
 func (x *Exchange) follow(req *http.Request, resp *http.Response) (*http.Request, error) {
-	target, err := location(x.hop.URL, resp)
+	target, err := location(x.bare().URL, resp)
 	if err != nil {
 		return nil, redirectError(resp, nil, err)
 	}
-	target.RawQuery = withoutAdded(target.RawQuery, x.hop.URL.RawQuery, x.query)
+	target.RawQuery = withoutAdded(target.RawQuery, x.bare().URL.RawQuery, x.query)
 	foreign := isForeign(req) || !x.conn.together(req.URL, target)
 	method := redirectMethod(req.Method, resp.StatusCode)
 	keepBody := method == req.Method && resp.StatusCode != http.StatusSeeOther && hasBody(req)
@@ -69,7 +69,7 @@ func (x *Exchange) follow(req *http.Request, resp *http.Response) (*http.Request
 	if keepBody && req.GetBody == nil {
 		return nil, nil
 	}
-	ctx, header := req.Context(), x.bare()
+	ctx, header := req.Context(), x.bare().Header
 	if foreign && !isForeign(req) {
 		ctx, header = context.WithValue(ctx, foreignKey{}, true), redact.Portable(header)
 	}

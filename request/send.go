@@ -64,7 +64,7 @@ func (p *policy) set(call *connection.Call) error {
 
 // setHeader hands over the headers. Their names and values are checked by the connection.
 func (b *Builder) setHeader(call *connection.Call) error {
-	fields := make([]connection.Field, 0, b.count+2) //nolint:mnd // room for what is added below
+	fields := make([]connection.Field, 0, b.headers())
 	for i := range b.count {
 		p := b.param(i)
 		if p.kind != headerParam {
@@ -81,6 +81,23 @@ func (b *Builder) setHeader(call *connection.Call) error {
 	}
 	call.Header = fields
 	return nil
+}
+
+// headers returns how many headers there will be at most.
+func (b *Builder) headers() int {
+	n := 0
+	for i := range b.count {
+		if b.param(i).kind == headerParam {
+			n++
+		}
+	}
+	if b.body != nil {
+		n++
+	}
+	if b.policy.idempotent {
+		n++
+	}
+	return n
 }
 
 func hasField(fields []connection.Field, name string) bool {
