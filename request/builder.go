@@ -35,7 +35,7 @@ type Builder struct {
 	method   string
 	template string
 	body     Body
-	policy   policy
+	policy   *policy // nil: the connection's; never changed once it is set
 
 	// The first parameters lie in the Builder itself, the others in more, which is copied on every append.
 	count  int
@@ -49,6 +49,7 @@ type paramKind uint8
 
 const (
 	pathParam paramKind = iota
+	secretPathParam
 	queryParam
 	headerParam
 )
@@ -56,17 +57,24 @@ const (
 type param struct {
 	kind        paramKind
 	name, value string
-	secret      secrets.Provider // of a path parameter; nil if value is to be used
 }
 
-// policy is what a request changes in the policy of its connection.
+// secretParam is the value of a path parameter that is a secret.
+type secretParam struct {
+	name  string
+	value secrets.Provider
+}
+
+// policy is what a request changes in the policy of its connection, and what few requests need.
 type policy struct {
+	secret       []secretParam
 	auth         auth.Authenticator
 	authSet      bool
 	retry        *connection.Retry
 	timeouts     connection.Timeouts
 	maxRedirects *int
 	debug        *slog.Logger
+	debugSet     bool
 	check        func(resp *http.Response, body []byte) error
 	idempotent   bool
 	allowBody    bool
@@ -128,6 +136,22 @@ func (b Builder) add(p param) Builder {
 	return b
 }
 
+// with changes a copy of the policy.
+func (b Builder) with(change func(p *policy)) Builder {
+	p := *b.effective()
+	change(&p)
+	b.policy = &p
+	return b
+}
+
+// effective returns the policy, which is not to be changed.
+func (b *Builder) effective() *policy {
+	if b.policy == nil {
+		return new(policy)
+	}
+	return b.policy
+}
+
 // param returns the i-th parameter in the order of the calls.
 func (b *Builder) param(i int) *param {
 	if i < inlineParams {
@@ -147,7 +171,9 @@ func (b Builder) PathSecret(name string, value secrets.Provider) Builder {
 	if value == nil {
 		value = secrets.Func(nil)
 	}
-	return b.add(param{kind: pathParam, name: name, secret: value})
+	return b.add(param{kind: secretPathParam, name: name}).with(func(p *policy) {
+		p.secret = append(slices.Clip(p.secret), secretParam{name: name, value: value})
+	})
 }
 
 // Query adds one pair to the query, after what the path has and in the order of the calls. A name may repeat. Control bytes are an
@@ -175,8 +201,7 @@ func (b Builder) Header(name, value string) Builder {
 // Idempotent gives the request an Idempotency-Key, made anew for each call and the same on every attempt, so that a POST or PATCH may
 // be retried by the connection's policy. The service has to know that header.
 func (b Builder) Idempotent() Builder {
-	b.policy.idempotent = true
-	return b
+	return b.with(func(p *policy) { p.idempotent = true })
 }
 
 // Body sets the body. nil means that there is none, which is also the default.
@@ -201,49 +226,41 @@ func (b Builder) Bytes(contentType string, data []byte) Builder {
 
 // AllowBody lets a GET or HEAD request have a body, which has no meaning in HTTP (RFC 9110, section 9.3.1) but in some services.
 func (b Builder) AllowBody() Builder {
-	b.policy.allowBody = true
-	return b
+	return b.with(func(p *policy) { p.allowBody = true })
 }
 
 // Auth replaces the connection's authenticator for this request. A nil authenticator is an error.
 func (b Builder) Auth(a auth.Authenticator) Builder {
-	b.policy.auth, b.policy.authSet = a, true
-	return b
+	return b.with(func(p *policy) { p.auth, p.authSet = a, true })
 }
 
 // Retry replaces the connection's retry policy whole, and applies whatever the method.
 func (b Builder) Retry(r connection.Retry) Builder {
-	b.policy.retry = &r
-	return b
+	return b.with(func(p *policy) { p.retry = &r })
 }
 
 // Timeout shortens the time of one attempt. See [connection.Timeouts].
 func (b Builder) Timeout(d time.Duration) Builder {
-	b.policy.timeouts.Attempt = d
-	return b
+	return b.with(func(p *policy) { p.timeouts.Attempt = d })
 }
 
 // Timeouts shortens the limits of the connection; it cannot lengthen them.
 func (b Builder) Timeouts(t connection.Timeouts) Builder {
-	b.policy.timeouts = t
-	return b
+	return b.with(func(p *policy) { p.timeouts = t })
 }
 
 // MaxRedirects replaces the connection's limit; with 0 a redirect is the response.
 func (b Builder) MaxRedirects(n int) Builder {
-	b.policy.maxRedirects = &n
-	return b
+	return b.with(func(p *policy) { p.maxRedirects = &n })
 }
 
 // Debug writes one redacted record per attempt of this request, with up to 10 KiB of each body. See [connection.WithDebug].
 func (b Builder) Debug(l *slog.Logger) Builder {
-	b.policy.debug = l
-	return b
+	return b.with(func(p *policy) { p.debug, p.debugSet = l, true })
 }
 
 // Check replaces the rule that a response is a success if its status is a 2xx, for services that answer 200 with an error. An error
 // that f returns becomes the Err of a [*ResponseError]. body is nil on a stream; f keeps neither of its arguments.
 func (b Builder) Check(f func(resp *http.Response, body []byte) error) Builder {
-	b.policy.check = f
-	return b
+	return b.with(func(p *policy) { p.check = f })
 }

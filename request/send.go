@@ -50,12 +50,18 @@ func (b *Builder) call(ctx context.Context) (connection.Call, error) {
 	if err := b.setBody(&call); err != nil {
 		return call, err
 	}
+	if b.policy == nil {
+		return call, nil
+	}
 	return call, b.policy.set(&call)
 }
 
 func (p *policy) set(call *connection.Call) error {
 	if p.authSet && p.auth == nil {
 		return errors.New("the authenticator is nil: anonymity is auth.None()")
+	}
+	if p.debugSet && p.debug == nil {
+		return errors.New("the logger of Debug is nil")
 	}
 	call.Auth, call.Retry, call.Timeouts = p.auth, p.retry, p.timeouts
 	call.MaxRedirects, call.Debug = p.maxRedirects, p.debug
@@ -76,7 +82,7 @@ func (b *Builder) setHeader(call *connection.Call) error {
 		}
 		fields = append(fields, connection.Field{Name: name, Value: p.value})
 	}
-	if b.policy.idempotent && !hasField(fields, idempotencyKey) {
+	if b.effective().idempotent && !hasField(fields, idempotencyKey) {
 		fields = append(fields, connection.Field{Name: idempotencyKey, Value: rand.Text()})
 	}
 	call.Header = fields
@@ -94,7 +100,7 @@ func (b *Builder) headers() int {
 	if b.body != nil {
 		n++
 	}
-	if b.policy.idempotent {
+	if b.effective().idempotent {
 		n++
 	}
 	return n
@@ -110,7 +116,7 @@ func (b *Builder) setBody(call *connection.Call) error {
 	if b.body == nil {
 		return nil
 	}
-	if (b.method == http.MethodGet || b.method == http.MethodHead) && !b.policy.allowBody {
+	if (b.method == http.MethodGet || b.method == http.MethodHead) && !b.effective().allowBody {
 		return fmt.Errorf("a %s request has no body: use AllowBody if the service wants one", b.method)
 	}
 	payload, err := b.body.Payload()

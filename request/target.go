@@ -88,18 +88,14 @@ func slashed(path string) string {
 
 // revealPath returns the values of the secret path parameters, by name; nil if there are none.
 func (b *Builder) revealPath(ctx context.Context) (map[string]string, error) {
-	var revealed map[string]string
-	for i := range b.count {
-		p := b.param(i)
-		if p.secret == nil {
-			continue
-		}
-		value, err := p.secret.Secret(ctx)
+	if b.policy == nil || len(b.policy.secret) == 0 {
+		return nil, nil //nolint:nilnil // a nil map is an empty one
+	}
+	revealed := make(map[string]string)
+	for _, p := range b.policy.secret {
+		value, err := p.value.Secret(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("path parameter %q: %w", p.name, err)
-		}
-		if revealed == nil {
-			revealed = make(map[string]string)
 		}
 		revealed[p.name] = value.Reveal()
 	}

@@ -50,7 +50,7 @@ func (b *Builder) appendParam(buf []byte, name string, secret map[string]string)
 		return nil, err
 	}
 	value := p.value
-	if p.secret != nil {
+	if p.kind == secretPathParam {
 		value = secret[name]
 	}
 	switch {
@@ -69,7 +69,7 @@ func (b *Builder) findPath(name string) (*param, error) {
 	var found *param
 	for i := range b.count {
 		p := b.param(i)
-		if p.kind != pathParam || p.name != name {
+		if p.kind > secretPathParam || p.name != name {
 			continue
 		}
 		if found != nil {
@@ -86,7 +86,7 @@ func (b *Builder) findPath(name string) (*param, error) {
 // allUsed finds path parameters that the template does not have.
 func (b *Builder) allUsed(template string) error {
 	for i := range b.count {
-		if p := b.param(i); p.kind == pathParam && !uses(template, p.name) {
+		if p := b.param(i); p.kind <= secretPathParam && !uses(template, p.name) {
 			return fmt.Errorf("path parameter %q is not in the path template", p.name)
 		}
 	}

@@ -121,6 +121,7 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	case *[]byte:
 		accept = acceptAny
 	}
+	check := b.effective().check
 	x, err := b.send(ctx, accept)
 	if err != nil {
 		return nil, err
@@ -128,18 +129,18 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	defer x.Close()
 	r := reader{exchange: x, method: b.method, limit: b.conn.MaxBody()}
 	defer r.release()
-	if !succeeded(x.Response) && b.policy.check == nil {
+	if !succeeded(x.Response) && check == nil {
 		return nil, r.responseError(nil)
 	}
-	if target == nil && b.policy.check == nil {
+	if target == nil && check == nil {
 		r.drain()
 		return x, nil
 	}
 	if err := r.read(); err != nil {
 		return nil, err
 	}
-	if b.policy.check != nil {
-		if err := b.policy.check(x.Response, r.body()); err != nil {
+	if check != nil {
+		if err := check(x.Response, r.body()); err != nil {
 			return nil, r.responseError(err)
 		}
 	}
@@ -156,6 +157,7 @@ func succeeded(resp *http.Response) bool {
 
 // judge closes the exchange of a stream that is not a success, and returns its error.
 func (b *Builder) judge(x *connection.Exchange, body []byte) error {
+	check := b.effective().check
 	ok := false
 	defer func() {
 		if !ok { // also after a panic in Check
@@ -165,8 +167,8 @@ func (b *Builder) judge(x *connection.Exchange, body []byte) error {
 	r := reader{exchange: x, method: b.method, limit: b.conn.MaxBody()}
 	var cause error
 	switch {
-	case b.policy.check != nil:
-		cause = b.policy.check(x.Response, body)
+	case check != nil:
+		cause = check(x.Response, body)
 		ok = cause == nil
 	default:
 		ok = succeeded(x.Response)
