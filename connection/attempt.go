@@ -48,7 +48,7 @@ func closeUpgraded(resp *http.Response) {
 // concurrent use: the transport may still be reading the request body when the answer is there, and a body may be
 // closed while it is read.
 type attempt struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // an attempt is what its context bounds
 	cancel  context.CancelCauseFunc
 	limits  *Timeouts
 	request http.Request

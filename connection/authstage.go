@@ -184,7 +184,7 @@ func (x *Exchange) checkOrigin() error {
 	}
 	o, err := origin.Of(&x.call.URL)
 	if err != nil {
-		return &OptionError{Option: "URL", Err: err}
+		return &OptionError{Option: optionURL, Err: err}
 	}
 	if c.trusted[o] {
 		return c.checkSecure(o)
@@ -217,7 +217,7 @@ func (x *Exchange) mayCarryCredentials(u *url.URL) error {
 	}
 	o, err := origin.Of(u)
 	if err != nil {
-		return &OptionError{Option: "URL", Err: err}
+		return &OptionError{Option: optionURL, Err: err}
 	}
 	if !c.trusted[o] {
 		return &OriginError{Origin: o.String(), Home: c.home.String()}

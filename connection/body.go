@@ -65,6 +65,7 @@ type openError struct{ err error }
 func (e *openError) Error() string { return "open the request body: " + e.err.Error() }
 func (e *openError) Unwrap() error { return e.err }
 
+// nextBody returns the body for an attempt; nil if there is none.
 func (x *Exchange) nextBody(req *http.Request) (io.ReadCloser, error) {
 	first := x.made == 1
 	switch {
@@ -78,7 +79,7 @@ func (x *Exchange) nextBody(req *http.Request) (io.ReadCloser, error) {
 	case req.Body != nil || x.call.Body != nil:
 		return nil, ErrNotReplayable
 	}
-	return nil, nil
+	return nil, nil //nolint:nilnil // no body is no error
 }
 
 // requestBody is a long body on its way out: every read starts the idle limit anew, and its end the attempt limit. It

@@ -17,9 +17,10 @@ import (
 // Field is one header of a [Call].
 type Field struct{ Name, Value string }
 
-// Call is one request as it goes into the pipeline, and what it changes in its connection's policy. Package request makes
-// Calls; use [Connection.Do] for an *http.Request. The zero value of every field but Method and URL changes nothing.
-type Call struct {
+// Call is one request as it goes into the pipeline, and what it changes in its connection's policy. Package request
+// makes Calls; use [Connection.Do] for an *http.Request. The zero value of every field but Method and URL changes
+// nothing.
+type Call struct { //nolint:recvcheck // it prints as a value, and is checked in place
 	Method string
 	// URL is absolute. Outside the connection's origins it is an [*OriginError], unless Auth is auth.None().
 	URL url.URL
@@ -32,8 +33,8 @@ type Call struct {
 	Body func() (io.ReadCloser, error)
 	// BodyLen is the length of the body in bytes; -1 if it is not known.
 	BodyLen int64
-	// BodyOnce says that Body can be opened only once; it is closed even if the call is refused. Where the call may have to send it again, that is
-	// [ErrNotReplayable], before a byte is sent.
+	// BodyOnce says that Body can be opened only once; it is closed even if the call is refused. Where the call may have
+	// to send it again, that is [ErrNotReplayable], before a byte is sent.
 	BodyOnce bool
 
 	// Auth replaces the connection's authenticator.
@@ -70,7 +71,7 @@ func (c *Call) validate() error {
 		return &OptionError{Option: "method", Err: errors.New("methods are case-sensitive: it is written " + upper)}
 	}
 	if err := validateURL(&c.URL); err != nil {
-		return &OptionError{Option: "URL", Err: err}
+		return &OptionError{Option: optionURL, Err: err}
 	}
 	credentials := 0
 	for i := range c.Header {

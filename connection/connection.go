@@ -40,8 +40,8 @@ type pool struct {
 	drained   atomic.Bool // the connection that it was made for is closed
 }
 
-// New opens a connection to the service at baseURL, an absolute http or https URL. A path in it is kept before every path
-// that is requested, and a query before every query. No byte is sent.
+// New opens a connection to the service at baseURL, an absolute http or https URL. A path in it is kept before every
+// path that is requested, and a query before every query. No byte is sent.
 //
 // All faults are reported at once: the error joins one [*OptionError] per option that is wrong.
 func New(baseURL string, options ...Option) (*Connection, error) {
@@ -59,8 +59,8 @@ func New(baseURL string, options ...Option) (*Connection, error) {
 	return c.finish(err)
 }
 
-// With derives a connection whose policy differs in the given options. It shares the pool, and the options about it cannot
-// be changed. Each of the two is closed on its own.
+// With derives a connection whose policy differs in the given options. It shares the pool, and the options about it
+// cannot be changed. Each of the two is closed on its own.
 func (c *Connection) With(options ...Option) (*Connection, error) {
 	d := &Connection{base: c.base, pool: c.pool, config: c.config.clone()}
 	d.config.derived = true
@@ -163,9 +163,9 @@ func (c *Connection) BaseURL() *url.URL {
 // MaxBody returns the limit that [WithMaxBody] has set.
 func (c *Connection) MaxBody() int64 { return c.config.maxBody }
 
-// Do sends req through the pipeline and returns the response of any status. req is not changed. A URL without host is taken as
-// a path below the base URL. A body without GetBody can be sent only once (see [ErrNotReplayable]). The caller closes the
-// response body, which is bounded by the idle timeout. The errors are those of [Connection.Send].
+// Do sends req through the pipeline and returns the response of any status. req is not changed. A URL without host is
+// taken as a path below the base URL. A body without GetBody can be sent only once (see [ErrNotReplayable]). The caller
+// closes the response body, which is bounded by the idle timeout. The errors are those of [Connection.Send].
 func (c *Connection) Do(req *http.Request) (*http.Response, error) {
 	call, err := c.call(req)
 	if err != nil {
@@ -204,7 +204,7 @@ func (c *Connection) call(req *http.Request) (Call, error) {
 	}
 	if req.URL.Host == "" && req.URL.Scheme == "" {
 		if err := errors.Join(validateURL(req.URL), checkDots(req.URL)); err != nil {
-			return Call{}, &OptionError{Option: "URL", Err: err}
+			return Call{}, &OptionError{Option: optionURL, Err: err}
 		}
 		call.URL = *c.join(req.URL)
 	}
@@ -248,8 +248,8 @@ func validateURL(u *url.URL) error {
 	return nil
 }
 
-// HTTPClient returns a client whose transport is this connection, for generated code and other SDKs: the same credentials, the
-// same policy. It is the caller's; changes to it do not change the connection.
+// HTTPClient returns a client whose transport is this connection, for generated code and other SDKs: the same
+// credentials, the same policy. It is the caller's; changes to it do not change the connection.
 func (c *Connection) HTTPClient() *http.Client {
 	return &http.Client{
 		Transport:     asTransport{c},
@@ -271,8 +271,9 @@ func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// Close releases what the connection has started, and closes the idle connections of its pool, unless the caller has given the
-// transport or the pool is that of another connection that is open. Requests under way finish; later ones fail with [ErrClosed]. Close is idempotent and never fails.
+// Close releases what the connection has started, and closes the idle connections of its pool, unless the caller has
+// given the transport or the pool is that of another connection that is open. Requests under way finish; later ones
+// fail with [ErrClosed]. Close is idempotent and never fails.
 func (c *Connection) Close() error {
 	if c.shut.Swap(true) {
 		return nil

@@ -1,22 +1,22 @@
 // Package connection opens a service once, and from then on owns what lies between a typed request and the wire: the
-// credential and the origins that it may be sent to, retries and the replay of bodies, time limits, redirects, limits on what is
-// read, logs and errors.
+// credential and the origins that it may be sent to, retries and the replay of bodies, time limits, redirects, limits
+// on what is read, logs and errors.
 //
 //	conn, err := connection.New("https://api.example.com/v1",
 //		connection.WithAuth(auth.Basic("svc", secrets.Env("API_PASS"))),
 //		connection.WithRetry(connection.Retry{Max: 3, Wait: connection.Exponential()}),
 //	)
 //
-// Package request describes and sends requests on it. [Connection.HTTPClient] lends the same policy to generated code and
-// other SDKs, and [Connection.Do] sends an *http.Request of your own.
+// Package request describes and sends requests on it. [Connection.HTTPClient] lends the same policy to generated code
+// and other SDKs, and [Connection.Do] sends an *http.Request of your own.
 //
 // # What holds by default
 //
-//   - Credentials, the connection's headers and cookies go to the origin of the base URL (scheme, host and port) and to those
-//     named by [WithTrustedOrigins]; never over plain http to another machine. A redirect that leaves the origins is followed
-//     without them, never with a body, never from https to http, and at most 5 are followed.
-//   - Nothing is retried. With [WithRetry], network errors and 5xx are, where the method is idempotent or the server has
-//     certainly not seen the request.
+//   - Credentials, the connection's headers and cookies go to the origin of the base URL (scheme, host and port) and to
+//     those named by [WithTrustedOrigins]; never over plain http to another machine. A redirect that leaves the origins
+//     is followed without them, never with a body, never from https to http, and at most 5 are followed.
+//   - Nothing is retried. With [WithRetry], network errors and 5xx are, where the method is idempotent or the server
+//     has certainly not seen the request.
 //   - An attempt takes at most 60 s, a stream or an upload at most 60 s without a byte. See [Timeouts].
 //   - A response body is read into memory up to 32 MiB after decompression. See [WithMaxBody].
 //   - Nothing is logged. What is logged on request is redacted by allow-list.

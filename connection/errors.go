@@ -33,6 +33,9 @@ type OptionError struct {
 	Err    error
 }
 
+// optionURL names the URL of a call in an OptionError.
+const optionURL = "URL"
+
 func (e *OptionError) Error() string { return "connection: " + e.Option + ": " + e.Err.Error() }
 func (e *OptionError) Unwrap() error { return e.Err }
 

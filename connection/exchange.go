@@ -20,7 +20,7 @@ type Exchange struct {
 
 	conn    *Connection
 	call    Call
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // an exchange is one call, and its requests have it as their context
 	body    responseBody
 	auth    *authState
 	retry   *Retry
@@ -67,11 +67,11 @@ func exchangeOf(req *http.Request) *Exchange {
 	return x
 }
 
-// Send sends a call through the pipeline. The Exchange is never nil. On success its Response is set, and the caller closes
-// the Exchange. A response of any status is a success.
+// Send sends a call through the pipeline. The Exchange is never nil. On success its Response is set, and the caller
+// closes the Exchange. A response of any status is a success.
 //
-// Errors are [*OptionError], [*OriginError], [*RedirectError], [*TimeoutError], [*RetryError], *auth.Error, [ErrClosed], the
-// cause of the context's end, or what the transport returned, without URLs.
+// Errors are [*OptionError], [*OriginError], [*RedirectError], [*TimeoutError], [*RetryError], *auth.Error,
+// [ErrClosed], the cause of the context's end, or what the transport returned, without URLs.
 func (c *Connection) Send(ctx context.Context, call Call) (*Exchange, error) {
 	x := &Exchange{conn: c, call: call, ctx: ctx}
 	ok := false
@@ -140,8 +140,8 @@ func (x *Exchange) newRequest(ctx context.Context) http.Request {
 	return *req.WithContext(ctx)
 }
 
-// source returns the request of the call for those who look at it before or after it is sent: without credentials, and with a
-// body if there is middleware.
+// source returns the request of the call for those who look at it before or after it is sent: without credentials, and
+// with a body if there is middleware.
 func (x *Exchange) source() (*http.Request, error) {
 	req := x.newRequest((*exchangeContext)(x))
 	req.URL, req.Header = cloneURL(req.URL), x.header()
@@ -222,7 +222,7 @@ func (x *Exchange) override() error {
 
 // run sends the request through the pipeline, and takes charge of the response body.
 func (x *Exchange) run() error {
-	resp, err := x.send()
+	resp, err := x.send() //nolint:bodyclose // it becomes the exchange's
 	if err != nil && as[*RetryError](err) {
 		return err // it holds the end of the context and all that was before
 	}
@@ -250,8 +250,8 @@ func (x *Exchange) send() (*http.Response, error) {
 	return x.conn.pipeline.RoundTrip(req)
 }
 
-// Stream lets the body of the response be read for as long as bytes come: from here on the idle limit rules, in the place
-// of the attempt's and the total limit.
+// Stream lets the body of the response be read for as long as bytes come: from here on the idle limit rules, in the
+// place of the attempt's and the total limit.
 func (x *Exchange) Stream() {
 	if x.Response != nil {
 		x.Response.Request = x.bare()
@@ -259,7 +259,8 @@ func (x *Exchange) Stream() {
 	}
 }
 
-// explain says why the exchange failed: if its context has ended, that is the reason, whatever the transport made of it.
+// explain says why the exchange failed: if its context has ended, that is the reason, whatever the transport made of
+// it.
 func (x *Exchange) explain(err error) error {
 	ctx := x.ctx
 	if x.attempt != nil && !x.attempt.ended() {
@@ -296,8 +297,8 @@ func (x *Exchange) History() []Attempt {
 	return slices.Clone(x.history)
 }
 
-// Attempts returns the number of attempts. Redirects, the resend after a challenge, and what net/http sends again by itself
-// on a connection that was cut do not count.
+// Attempts returns the number of attempts. Redirects, the resend after a challenge, and what net/http sends again by
+// itself on a connection that was cut do not count.
 func (x *Exchange) Attempts() int { return int(x.made) }
 
 // URL returns the URL of the call as it may be shown: without userinfo, query and fragment, and with ShownPath.

@@ -14,7 +14,8 @@ import (
 	"testing"
 )
 
-// birdsong is a secret with bytes that every encoding writes in its own way. It fits into a header, a cookie and a path.
+// birdsong is a secret with bytes that every encoding writes in its own way. It fits into a header, a cookie and a
+// path.
 const birdsong = `c4n4ry/+<&>='s3cr3t`
 
 // formsOf returns the forms in which a secret leaks.

@@ -17,8 +17,8 @@ import (
 // mostLogged is how much of a body is put into a record.
 const mostLogged = 10 << 10
 
-// logStage writes one record per request that goes out, after authentication, so that it shows what was sent. It shows what is
-// known to be harmless, and nothing else.
+// logStage writes one record per request that goes out, after authentication, so that it shows what was sent. It shows
+// what is known to be harmless, and nothing else.
 type logStage struct{ next http.RoundTripper }
 
 func (s logStage) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -124,7 +124,7 @@ type capture struct {
 }
 
 // captureBody puts a capture in the place of a body; nil where there is none.
-func captureBody(body *io.ReadCloser) *capture {
+func captureBody(body *io.ReadCloser) *capture { //nolint:gocritic // it is the field that is replaced
 	if *body == nil || *body == http.NoBody {
 		return nil
 	}

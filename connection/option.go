@@ -12,8 +12,8 @@ import (
 	"github.com/restconn/restconn/internal/origin"
 )
 
-// Option changes the policy of a connection. Every option is validated by [New]; of two that say the same thing the last one
-// counts.
+// Option changes the policy of a connection. Every option is validated by [New]; of two that say the same thing the
+// last one counts.
 type Option interface {
 	// String names the option.
 	String() string
@@ -44,8 +44,8 @@ func WithAuth(a auth.Authenticator) Option {
 	}}
 }
 
-// WithHeader adds a header to every request that goes to the connection's origins; a request can replace it. Several values
-// of one name are sent in their order. Credentials belong into [WithAuth].
+// WithHeader adds a header to every request that goes to the connection's origins; a request can replace it. Several
+// values of one name are sent in their order. Credentials belong into [WithAuth].
 func WithHeader(name, value string) Option {
 	return option{"WithHeader", func(cfg *config) error {
 		canonical := http.CanonicalHeaderKey(name)
@@ -100,8 +100,8 @@ func WithMaxRedirects(n int) Option {
 	}}
 }
 
-// WithTrustedOrigins names origins, such as "https://files.example.com", to which the credentials and the headers of this
-// connection may go besides the base URL's own.
+// WithTrustedOrigins names origins, such as "https://files.example.com", to which the credentials and the headers of
+// this connection may go besides the base URL's own.
 func WithTrustedOrigins(origins ...string) Option {
 	return option{"WithTrustedOrigins", func(cfg *config) error {
 		for _, s := range origins {
@@ -124,8 +124,9 @@ func WithInsecureHTTP() Option {
 	}}
 }
 
-// WithLogger writes one record per attempt, without bodies, at level Info, or Warn where the attempt failed or was answered
-// with 400 and above. Header values, queries and bodies that are not known to be harmless are redacted. The default is silence.
+// WithLogger writes one record per attempt, without bodies, at level Info, or Warn where the attempt failed or was
+// answered with 400 and above. Header values, queries and bodies that are not known to be harmless are redacted. The
+// default is silence.
 func WithLogger(l *slog.Logger) Option {
 	return option{"WithLogger", func(cfg *config) error {
 		if l == nil {
@@ -136,8 +137,8 @@ func WithLogger(l *slog.Logger) Option {
 	}}
 }
 
-// WithDebug is [WithLogger] with up to 10 KiB of each body in the record, in which the values of fields that sound like secrets
-// and the credentials of the request are masked. The record is written when the response body has been closed.
+// WithDebug is [WithLogger] with up to 10 KiB of each body in the record, in which the values of fields that sound like
+// secrets and the credentials of the request are masked. The record is written when the response body has been closed.
 func WithDebug(l *slog.Logger) Option {
 	return option{"WithDebug", func(cfg *config) error {
 		if l == nil {
@@ -156,8 +157,8 @@ func WithMiddleware(m ...Middleware) Option {
 	}}
 }
 
-// WithAttemptMiddleware adds middleware that runs once per attempt and redirect hop, before authentication: what it does to the
-// request is covered by signatures, and it never sees a credential.
+// WithAttemptMiddleware adds middleware that runs once per attempt and redirect hop, before authentication: what it
+// does to the request is covered by signatures, and it never sees a credential.
 func WithAttemptMiddleware(m ...Middleware) Option {
 	return option{"WithAttemptMiddleware", func(cfg *config) error {
 		cfg.attemptMiddleware = append(cfg.attemptMiddleware, m...)
@@ -174,8 +175,8 @@ func notNil(m []Middleware) error {
 	return nil
 }
 
-// WithMaxBody sets how many bytes of a response body, after decompression, are read into memory. The default is 32 MiB. A longer
-// one is an error and not cut short. Streams are not bounded.
+// WithMaxBody sets how many bytes of a response body, after decompression, are read into memory. The default is 32 MiB.
+// A longer one is an error and not cut short. Streams are not bounded.
 func WithMaxBody(n int64) Option {
 	return option{"WithMaxBody", func(cfg *config) error {
 		if n <= 0 {
@@ -186,8 +187,8 @@ func WithMaxBody(n int64) Option {
 	}}
 }
 
-// WithMaxConnsPerHost bounds the connections per host, those in use included: a request over it waits. By default there is no
-// bound, because with one a caller with many open streams hangs. It concerns the default transport only.
+// WithMaxConnsPerHost bounds the connections per host, those in use included: a request over it waits. By default there
+// is no bound, because with one a caller with many open streams hangs. It concerns the default transport only.
 func WithMaxConnsPerHost(n int) Option {
 	return option{"WithMaxConnsPerHost", func(cfg *config) error {
 		if n <= 0 {
@@ -209,8 +210,8 @@ func WithTransport(rt http.RoundTripper) Option {
 	}}
 }
 
-// WithHTTPClient takes transport, cookie jar and timeout (as [Timeouts].Total) from client, which is never changed. Redirects are
-// the connection's business: a client with a CheckRedirect function is an error.
+// WithHTTPClient takes transport, cookie jar and timeout (as [Timeouts].Total) from client, which is never changed.
+// Redirects are the connection's business: a client with a CheckRedirect function is an error.
 func WithHTTPClient(client *http.Client) Option {
 	return option{"WithHTTPClient", func(cfg *config) error {
 		switch {
@@ -221,7 +222,7 @@ func WithHTTPClient(client *http.Client) Option {
 		}
 		cfg.transport, cfg.jar = client.Transport, client.Jar
 		if cfg.transport == nil {
-			cfg.transport = http.DefaultTransport
+			cfg.transport = http.DefaultTransport //nolint:forbidigo // what a client without transport means
 		}
 		if client.Timeout > 0 {
 			cfg.timeouts.Total = client.Timeout

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Middleware wraps a stage of the pipeline. It keeps to the contract of [http.RoundTripper]: it does not change the request
-// that it is given, but passes on a clone with the same context.
+// Middleware wraps a stage of the pipeline. It keeps to the contract of [http.RoundTripper]: it does not change the
+// request that it is given, but passes on a clone with the same context.
 type Middleware = func(next http.RoundTripper) http.RoundTripper
 
 // newPipeline builds the way of a request, outermost first:
@@ -34,8 +34,8 @@ func wrap(rt http.RoundTripper, middleware ...Middleware) http.RoundTripper {
 	return rt
 }
 
-// cookieStage keeps cookies, if the connection has a jar. A jar knows hosts and no ports, so the origin is checked here:
-// in both directions, since a sub-domain may set cookies for its parent.
+// cookieStage keeps cookies, if the connection has a jar. A jar knows hosts and no ports, so the origin is checked
+// here: in both directions, since a sub-domain may set cookies for its parent.
 type cookieStage struct {
 	next http.RoundTripper
 	jar  http.CookieJar

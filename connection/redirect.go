@@ -67,7 +67,7 @@ func (x *Exchange) follow(req *http.Request, resp *http.Response) (*http.Request
 		return nil, redirectError(resp, target, err)
 	}
 	if keepBody && req.GetBody == nil {
-		return nil, nil
+		return nil, nil //nolint:nilnil // as documented
 	}
 	ctx, header := req.Context(), x.bare().Header
 	if foreign && !isForeign(req) {
@@ -107,8 +107,8 @@ func (x *Exchange) mayFollow(from, to *url.URL, method string, foreign, keepBody
 	return nil
 }
 
-// foreignKey marks the context of requests after a redirect has left the connection's origins. They carry no credentials
-// any more, not even back at home: the foreign server chose the URL.
+// foreignKey marks the context of requests after a redirect has left the connection's origins. They carry no
+// credentials any more, not even back at home: the foreign server chose the URL.
 type foreignKey struct{}
 
 func isForeign(req *http.Request) bool { return req.Context().Value(foreignKey{}) != nil }

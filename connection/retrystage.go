@@ -54,9 +54,9 @@ type retryLoop struct {
 }
 
 // What retryablehttp believes that it sends.
-var ( //nolint:gochecknoglobals // never changed
-	carrierURL    = &url.URL{Scheme: "http", Host: "attempt"}
-	carrierHeader = http.Header{}
+var (
+	carrierURL    = &url.URL{Scheme: "http", Host: "attempt"} //nolint:gochecknoglobals // never changed
+	carrierHeader = http.Header{}                             //nolint:gochecknoglobals // never changed
 )
 
 func (l *retryLoop) run() (*http.Response, error) {
@@ -99,7 +99,9 @@ func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
 	return &l.stub, nil
 }
 
-// again decides whether there is another attempt, and after which wait.
+// again decides whether there is another attempt, and after which wait. It hides the errors from retryablehttp.
+//
+//nolint:nilerr // see above
 func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool, error) {
 	made := len(l.exchange.history)
 	if made > l.exchange.retry.Max || ctx.Err() != nil || !l.worthwhile(made) {
@@ -179,7 +181,7 @@ func (r *reach) missed(err error) bool {
 
 // refusedStream has the shape that the HTTP/2 errors of net/http convert themselves to (RFC 9113, section 8.7: a
 // refused stream was not processed).
-type refusedStream struct {
+type refusedStream struct { //nolint:errname // named for what it says
 	StreamID uint32
 	Code     uint32
 	Cause    error

@@ -16,8 +16,8 @@ const (
 	maxHeaderBytes      = 256 << 10
 )
 
-// newTransport returns the default transport. net/http keeps two idle connections per host, and under parallel load opens a
-// new one for most requests; this one keeps enough of them.
+// newTransport returns the default transport. net/http keeps two idle connections per host, and under parallel load
+// opens a new one for most requests; this one keeps enough of them.
 func newTransport(cfg *config) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
 	return &http.Transport{

@@ -17,20 +17,22 @@ import (
 	"github.com/restconn/restconn/secrets"
 )
 
-// Builder describes one request. It is a plain value that never changes: every method returns a new one, so that a Builder
-// can be shared, stored and forked. Nothing is checked or sent before a terminal: [Do], [Full], [Into], Exec, Stream, Request.
+// Builder describes one request. It is a plain value that never changes: every method returns a new one, so that a
+// Builder can be shared, stored and forked. Nothing is checked or sent before a terminal: [Do], [Full], [Into], Exec,
+// Stream, Request.
 //
 // Methods by task:
 //
 //   - address: [Builder.Path], [Builder.PathSecret], [Builder.Query], [Builder.QueryValues]
 //   - headers: [Builder.Header], [Builder.Idempotent]
 //   - body: [Builder.JSON], [Builder.Form], [Builder.Text], [Builder.Bytes], [Builder.Body]
-//   - policy: [Builder.Auth], [Builder.Retry], [Builder.Timeout], [Builder.Timeouts], [Builder.MaxRedirects], [Builder.Debug],
-//     [Builder.Check], [Builder.AllowBody]
+//   - policy: [Builder.Auth], [Builder.Retry], [Builder.Timeout], [Builder.Timeouts], [Builder.MaxRedirects],
+//     [Builder.Debug], [Builder.Check], [Builder.AllowBody]
 //
-// A Builder prints as its method and path template. It holds what it was given as plain strings all the same, and fmt calls no
-// methods of what lies in an unexported field of another struct: a secret belongs into [Builder.Auth] or [Builder.PathSecret].
-type Builder struct {
+// A Builder prints as its method and path template. It holds what it was given as plain strings all the same, and fmt
+// calls no methods of what lies in an unexported field of another struct: a secret belongs into [Builder.Auth] or
+// [Builder.PathSecret].
+type Builder struct { //nolint:recvcheck // what users call takes a value, what it is made of inside a pointer to that
 	conn     *connection.Connection
 	method   string
 	template string
@@ -80,9 +82,10 @@ type policy struct {
 	allowBody    bool
 }
 
-// New describes a request of any method. path is a template below the connection's base URL: a {name} in it is filled by
-// [Builder.Path], escapes in it are kept, and what follows a ? is the beginning of the query. An absolute URL is allowed; outside
-// the connection's origins it is a [*connection.OriginError], unless the request is sent bare with Auth(auth.None()).
+// New describes a request of any method. path is a template below the connection's base URL: a {name} in it is filled
+// by [Builder.Path], escapes in it are kept, and what follows a ? is the beginning of the query. An absolute URL is
+// allowed; outside the connection's origins it is a [*connection.OriginError], unless the request is sent bare with
+// Auth(auth.None()).
 func New(conn *connection.Connection, method, path string) Builder {
 	return Builder{conn: conn, method: method, template: path}
 }
@@ -160,13 +163,14 @@ func (b *Builder) param(i int) *param {
 	return &b.more[i-inlineParams]
 }
 
-// Path fills {name} in the path template with one escaped segment, or a part of one. An empty value, ".", "..", control bytes,
-// a name that the template does not have, and a {name} without value are errors.
+// Path fills {name} in the path template with one escaped segment, or a part of one. An empty value, ".", "..", control
+// bytes, a name that the template does not have, and a {name} without value are errors.
 func (b Builder) Path(name, value string) Builder {
 	return b.add(param{kind: pathParam, name: name, value: value})
 }
 
-// PathSecret is [Builder.Path] for a segment that is a secret: errors and logs then show the template in the place of the path.
+// PathSecret is [Builder.Path] for a segment that is a secret: errors and logs then show the template in the place of
+// the path.
 func (b Builder) PathSecret(name string, value secrets.Provider) Builder {
 	if value == nil {
 		value = secrets.Func(nil)
@@ -176,8 +180,8 @@ func (b Builder) PathSecret(name string, value secrets.Provider) Builder {
 	})
 }
 
-// Query adds one pair to the query, after what the path has and in the order of the calls. A name may repeat. Control bytes are an
-// error; a value that needs them goes escaped into the query of the path.
+// Query adds one pair to the query, after what the path has and in the order of the calls. A name may repeat. Control
+// bytes are an error; a value that needs them goes escaped into the query of the path.
 func (b Builder) Query(name, value string) Builder {
 	return b.add(param{kind: queryParam, name: name, value: value})
 }
@@ -192,14 +196,14 @@ func (b Builder) QueryValues(values url.Values) Builder {
 	return b
 }
 
-// Header adds a header. A name may repeat; the first one of a name takes the place of the connection's. A credential that is set
-// here wins over the connection's authenticator.
+// Header adds a header. A name may repeat; the first one of a name takes the place of the connection's. A credential
+// that is set here wins over the connection's authenticator.
 func (b Builder) Header(name, value string) Builder {
 	return b.add(param{kind: headerParam, name: name, value: value})
 }
 
-// Idempotent gives the request an Idempotency-Key, made anew for each call and the same on every attempt, so that a POST or PATCH may
-// be retried by the connection's policy. The service has to know that header.
+// Idempotent gives the request an Idempotency-Key, made anew for each call and the same on every attempt, so that a
+// POST or PATCH may be retried by the connection's policy. The service has to know that header.
 func (b Builder) Idempotent() Builder {
 	return b.with(func(p *policy) { p.idempotent = true })
 }
@@ -224,7 +228,8 @@ func (b Builder) Bytes(contentType string, data []byte) Builder {
 	return b.Body(Bytes(contentType, data))
 }
 
-// AllowBody lets a GET or HEAD request have a body, which has no meaning in HTTP (RFC 9110, section 9.3.1) but in some services.
+// AllowBody lets a GET or HEAD request have a body, which has no meaning in HTTP (RFC 9110, section 9.3.1) but in some
+// services.
 func (b Builder) AllowBody() Builder {
 	return b.with(func(p *policy) { p.allowBody = true })
 }
@@ -254,13 +259,15 @@ func (b Builder) MaxRedirects(n int) Builder {
 	return b.with(func(p *policy) { p.maxRedirects = &n })
 }
 
-// Debug writes one redacted record per attempt of this request, with up to 10 KiB of each body. See [connection.WithDebug].
+// Debug writes one redacted record per attempt of this request, with up to 10 KiB of each body. See
+// [connection.WithDebug].
 func (b Builder) Debug(l *slog.Logger) Builder {
 	return b.with(func(p *policy) { p.debug, p.debugSet = l, true })
 }
 
-// Check replaces the rule that a response is a success if its status is a 2xx, for services that answer 200 with an error. An error
-// that f returns becomes the Err of a [*ResponseError]. body is nil on a stream; f keeps neither of its arguments.
+// Check replaces the rule that a response is a success if its status is a 2xx, for services that answer 200 with an
+// error. An error that f returns becomes the Err of a [*ResponseError]. body is nil on a stream; f keeps neither of its
+// arguments.
 func (b Builder) Check(f func(resp *http.Response, body []byte) error) Builder {
 	return b.with(func(p *policy) { p.check = f })
 }

@@ -40,8 +40,6 @@ type reader struct {
 	data     []byte
 }
 
-func (r *reader) response() *http.Response { return r.exchange.Response }
-
 // body returns what was read; the buffer goes back to the pool later.
 func (r *reader) body() []byte { return r.data }
 
@@ -56,7 +54,7 @@ func (r *reader) release() {
 
 // read reads the body whole, up to the limit.
 func (r *reader) read() error {
-	size := r.response().ContentLength
+	size := r.exchange.Response.ContentLength
 	if r.bodiless() { // a Content-Length there is that of another answer
 		size = 0
 	}
@@ -71,7 +69,7 @@ func (r *reader) read() error {
 	// One byte more than the body: the read that finds the end needs room.
 	r.data = slices.Grow(r.data[:0], int(size)+1)
 	for {
-		n, err := r.response().Body.Read(r.data[len(r.data):cap(r.data)])
+		n, err := r.exchange.Response.Body.Read(r.data[len(r.data):cap(r.data)])
 		r.data = r.data[:len(r.data)+n]
 		switch {
 		case int64(len(r.data)) > r.limit:
@@ -88,7 +86,7 @@ func (r *reader) read() error {
 
 // drain reads an unwanted body.
 func (r *reader) drain() {
-	_, _ = io.CopyN(io.Discard, r.response().Body, mostDrained)
+	_, _ = io.CopyN(io.Discard, r.exchange.Response.Body, mostDrained)
 }
 
 func (r *reader) fail(stage Stage, err error) error {
@@ -99,12 +97,12 @@ func (r *reader) fail(stage Stage, err error) error {
 func (r *reader) responseError(cause error) error {
 	body := slices.Clone(r.data)
 	if body == nil {
-		body, _ = io.ReadAll(io.LimitReader(r.response().Body, mostErrorBody))
+		body, _ = io.ReadAll(io.LimitReader(r.exchange.Response.Body, mostErrorBody))
 		r.drain()
 	}
 	return &ResponseError{
-		Status:  r.response().StatusCode,
-		Header:  r.response().Header,
+		Status:  r.exchange.Response.StatusCode,
+		Header:  r.exchange.Response.Header,
 		Body:    body[:min(len(body), mostErrorBody)],
 		Method:  r.method,
 		URL:     r.exchange.URL(),
@@ -115,9 +113,9 @@ func (r *reader) responseError(cause error) error {
 
 func (r *reader) decodeError(err error) error {
 	return &DecodeError{
-		Status:      r.response().StatusCode,
-		Header:      r.response().Header,
-		ContentType: r.response().Header.Get("Content-Type"),
+		Status:      r.exchange.Response.StatusCode,
+		Header:      r.exchange.Response.Header,
+		ContentType: r.exchange.Response.Header.Get("Content-Type"),
 		Body:        slices.Clone(r.data[:min(len(r.data), mostErrorBody)]),
 		Method:      r.method,
 		URL:         r.exchange.URL(),
@@ -133,7 +131,7 @@ func (r *reader) decode(target any) error {
 	var err error
 	switch t := target.(type) {
 	case *string:
-		*t, err = decodeText(r.response().Header.Get("Content-Type"), r.data)
+		*t, err = decodeText(r.exchange.Response.Header.Get("Content-Type"), r.data)
 	case *[]byte:
 		*t = slices.Clone(r.data)
 	case *json.RawMessage:
@@ -153,7 +151,7 @@ func (r *reader) decode(target any) error {
 
 // bodiless reports whether the response has no body by its nature (RFC 9110, section 6.4.1).
 func (r *reader) bodiless() bool {
-	switch r.response().StatusCode {
+	switch r.exchange.Response.StatusCode {
 	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
 		return true
 	}
@@ -162,7 +160,7 @@ func (r *reader) bodiless() bool {
 
 // jsonOnly refuses a body that says it is something else, such as a login page.
 func (r *reader) jsonOnly() error {
-	contentType := r.response().Header.Get("Content-Type")
+	contentType := r.exchange.Response.Header.Get("Content-Type")
 	if contentType == "" || contentType == mediaJSON || len(r.data) == 0 {
 		return nil
 	}
@@ -231,15 +229,16 @@ func canBeAbsent(t reflect.Type) bool {
 		return true
 	case reflect.Struct:
 		return t.NumField() == 0
+	default:
+		return false
 	}
-	return false
 }
 
 // numbers remembers for a type what keepsNumbers found.
 var numbers sync.Map //nolint:gochecknoglobals // a cache
 
-// keepsNumbers reports whether a value of type t can hold an interface, into which encoding/json would put a float64 that has
-// lost digits.
+// keepsNumbers reports whether a value of type t can hold an interface, into which encoding/json would put a float64
+// that has lost digits.
 func keepsNumbers(t reflect.Type) bool {
 	if known, ok := numbers.Load(t); ok {
 		return known == true
@@ -260,13 +259,15 @@ func holdsInterface(t reflect.Type, seen map[reflect.Type]bool) bool {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 		return holdsInterface(t.Elem(), seen)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if holdsInterface(t.Field(i).Type, seen) {
+		for f := range t.Fields() {
+			if holdsInterface(f.Type, seen) {
 				return true
 			}
 		}
+		return false
+	default:
+		return false
 	}
-	return false
 }
 
 // decodeText turns a body into a string of UTF-8.

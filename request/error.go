@@ -13,23 +13,24 @@ import (
 	"github.com/restconn/restconn/internal/redact"
 )
 
-// Stage names the step at which a request failed. Each error of this package matches its stage: errors.Is(err, StageSend).
-type Stage string
+// Stage names the step at which a request failed. Each error of this package matches its stage: errors.Is(err,
+// StageSend).
+type Stage string //nolint:errname // a target of errors.Is, and no error of its own
 
 // The steps of a request, in their order.
 const (
 	// StageBuild means that the request is wrong; nothing was sent.
-	StageBuild Stage = "build"
+	StageBuild Stage = "build" //nolint:errname // a Stage
 	// StageAuth means that there is no credential for the request.
-	StageAuth Stage = "auth"
+	StageAuth Stage = "auth" //nolint:errname // a Stage
 	// StageSend means that no response came.
-	StageSend Stage = "send"
+	StageSend Stage = "send" //nolint:errname // a Stage
 	// StageStatus means that the response is not a success.
-	StageStatus Stage = "status"
+	StageStatus Stage = "status" //nolint:errname // a Stage
 	// StageRead means that the body of the response broke off, or is too large.
-	StageRead Stage = "read"
+	StageRead Stage = "read" //nolint:errname // a Stage
 	// StageDecode means that the body is not what was asked for.
-	StageDecode Stage = "decode"
+	StageDecode Stage = "decode" //nolint:errname // a Stage
 )
 
 // Error lets a Stage be the target of errors.Is.
@@ -62,7 +63,7 @@ func (e *Error) Is(target error) bool { return target == e.Stage }
 // Status is the target of errors.Is that any [*ResponseError] with that status matches.
 //
 //	if errors.Is(err, request.Status(404)) { ... }
-type Status int
+type Status int //nolint:errname // the same
 
 // Error lets a Status be the target of errors.Is.
 func (s Status) Error() string { return statusText(int(s)) }
@@ -71,7 +72,8 @@ func statusText(code int) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
 }
 
-// ResponseError is a response that is not a success. Its text holds status, method and URL, and nothing that the server wrote.
+// ResponseError is a response that is not a success. Its text holds status, method and URL, and nothing that the server
+// wrote.
 type ResponseError struct {
 	Status int
 	Header http.Header `json:"-"`
@@ -134,8 +136,8 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // Is matches [StageDecode].
 func (e *DecodeError) Is(target error) bool { return target == StageDecode }
 
-// ErrorBody decodes the JSON body of the [*ResponseError] in err. It reports false where there is no such error, or no JSON that
-// fits E.
+// ErrorBody decodes the JSON body of the [*ResponseError] in err. It reports false where there is no such error, or no
+// JSON that fits E.
 func ErrorBody[E any](err error) (E, bool) {
 	var v E
 	re, ok := errors.AsType[*ResponseError](err)

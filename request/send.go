@@ -53,7 +53,8 @@ func (b *Builder) call(ctx context.Context) (connection.Call, error) {
 	if b.policy == nil {
 		return call, nil
 	}
-	return call, b.policy.set(&call)
+	err := b.policy.set(&call)
+	return call, err
 }
 
 func (p *policy) set(call *connection.Call) error {

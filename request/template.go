@@ -144,8 +144,8 @@ func (b *Builder) appendQuery(buf []byte, base, template string) ([]byte, error)
 	return buf, nil
 }
 
-// appendLiteral appends what s, which is not empty, begins with: a run of characters that stand for themselves, an escape, or one
-// byte that has to be escaped. It returns what follows.
+// appendLiteral appends what s, which is not empty, begins with: a run of characters that stand for themselves, an
+// escape, or one byte that has to be escaped. It returns what follows.
 func appendLiteral(buf []byte, s string) ([]byte, string, error) {
 	run := 0
 	for run < len(s) && literal[s[run]] {

@@ -12,11 +12,11 @@ import (
 //   - string: as text, which must be UTF-8, ASCII or ISO-8859-1;
 //   - []byte: as it is;
 //   - json.RawMessage: as one JSON value, which is not decoded;
-//   - anything else: as one JSON value, strictly. The content type must be JSON, nothing may follow, and numbers in an any
-//     are json.Number.
+//   - anything else: as one JSON value, strictly. The content type must be JSON, nothing may follow, and numbers in an
+//     any are json.Number.
 //
-// An answer that has no body by its nature (204, 205, 304, HEAD) is the zero T. An empty body, or a JSON null, is an error unless T
-// can be absent: a pointer, slice, map, interface or struct{}.
+// An answer that has no body by its nature (204, 205, 304, HEAD) is the zero T. An empty body, or a JSON null, is an
+// error unless T can be absent: a pointer, slice, map, interface or struct{}.
 //
 // Errors are [*ResponseError], [*DecodeError] and, for all else, [*Error].
 func Do[T any](ctx context.Context, b Builder) (T, error) {
@@ -63,8 +63,8 @@ func (b Builder) Exec(ctx context.Context) error {
 	return err
 }
 
-// Stream sends the request and returns a successful response with its body open. Reading is bounded by the idle timeout, and by the end
-// of ctx. The caller closes the body.
+// Stream sends the request and returns a successful response with its body open. Reading is bounded by the idle
+// timeout, and by the end of ctx. The caller closes the body.
 func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
 	x, err := b.send(ctx, "")
 	if err != nil {
@@ -84,7 +84,7 @@ func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
 	}
-	req, err := http.NewRequestWithContext(ctx, call.Method, "/", nil)
+	req, err := http.NewRequestWithContext(ctx, call.Method, "/", http.NoBody)
 	if err != nil {
 		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
 	}
@@ -112,7 +112,8 @@ const (
 	acceptAny  = "*/*"
 )
 
-// into sends the request and decodes the answer into target; nil means that the body is dropped. The exchange that it returns is closed.
+// into sends the request and decodes the answer into target; nil means that the body is dropped. The exchange that it
+// returns is closed.
 func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, error) {
 	accept := acceptJSON
 	switch target.(type) {
@@ -150,7 +151,8 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	return x, r.decode(target)
 }
 
-// succeeded reports whether the status says that the request was a success. 304 answers a condition that the caller has set.
+// succeeded reports whether the status says that the request was a success. 304 answers a condition that the caller has
+// set.
 func succeeded(resp *http.Response) bool {
 	return resp.StatusCode/100 == 2 || resp.StatusCode == http.StatusNotModified
 }

@@ -3,19 +3,21 @@ package field
 
 import "strings"
 
-// tokenTable holds the bytes of a token (RFC 9110, section 5.6.2) besides letters and digits.
-const tokenTable = "!#$%&'*+-.^_`|~"
+// tchar holds the characters of a token besides letters and digits (RFC 9110, section 5.6.2).
+const tchar = "!#$%&'*+-.^_`|~"
 
 // IsToken reports whether s is a token: a field name, a method, an authentication scheme.
 func IsToken(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-			strings.IndexByte(tokenTable, c) >= 0) {
+		if !isTchar(s[i]) {
 			return false
 		}
 	}
 	return s != ""
+}
+
+func isTchar(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(tchar, c) >= 0
 }
 
 // IsValue reports whether s may be a field value: no control byte but the tab (RFC 9110, section 5.5).

@@ -11,8 +11,8 @@ import (
 )
 
 // Origin is a scheme, a lower-case host and an effective port. It is comparable: two URLs have one origin when their
-// Origins are equal. Hosts are compared as they are written, so that a name with a trailing dot, or its Unicode form, is
-// another host: the error is on the safe side.
+// Origins are equal. Hosts are compared as they are written, so that a name with a trailing dot, or its Unicode form,
+// is another host: the error is on the safe side.
 type Origin struct {
 	scheme, host, port string
 }

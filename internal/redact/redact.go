@@ -23,7 +23,7 @@ func URL(u *url.URL) string {
 }
 
 // harmless are the headers whose values are shown, all of them about form and not about content.
-var harmless = map[string]bool{
+var harmless = map[string]bool{ //nolint:gochecknoglobals // never changed
 	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Accept-Ranges": true, "Age": true, "Allow": true,
 	"Cache-Control": true, "Connection": true, "Content-Encoding": true, "Content-Language": true,
 	"Content-Length": true, "Content-Range": true, "Content-Type": true, "Date": true, "Expires": true,
@@ -36,7 +36,7 @@ var harmless = map[string]bool{
 func Shown(name string) bool { return harmless[name] }
 
 // travels are the headers that follow a redirect to another origin: they tell the form of the answer that is wanted.
-var travels = map[string]bool{
+var travels = map[string]bool{ //nolint:gochecknoglobals // never changed
 	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "If-Match": true, "If-Modified-Since": true,
 	"If-None-Match": true, "If-Range": true, "If-Unmodified-Since": true, "Range": true, "User-Agent": true,
 }
@@ -91,8 +91,7 @@ func (e *scrubbed) Unwrap() []error { return e.errs }
 
 // scrub takes the URLs beneath err out of the text, and keeps the errors that have none.
 func (e *scrubbed) scrub(err error) {
-	var ue *url.Error
-	if !errors.As(err, &ue) {
+	if _, ok := errors.AsType[*url.Error](err); !ok {
 		e.errs = append(e.errs, err)
 		return
 	}
