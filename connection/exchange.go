@@ -71,7 +71,7 @@ func exchangeOf(req *http.Request) *Exchange {
 // closes the Exchange. A response of any status is a success.
 //
 // Errors are [*OptionError], [*OriginError], [*RedirectError], [*TimeoutError], [*RetryError], *auth.Error,
-// [ErrClosed], the cause of the context's end, or what the transport returned, without URLs.
+// [ErrClosed], [*TransportError], or the cause of the context's end.
 func (c *Connection) Send(ctx context.Context, call Call) (*Exchange, error) {
 	x := &Exchange{conn: c, call: call, ctx: ctx}
 	ok := false

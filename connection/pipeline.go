@@ -21,7 +21,7 @@ type Middleware = func(next http.RoundTripper) http.RoundTripper
 //	log                    redacted, silent by default
 //	transport              net/http
 func newPipeline(cfg *config, transport http.RoundTripper) (http.RoundTripper, attemptStage) {
-	hop := cookieStage{authStage{logStage{transport}}, cfg.jar}
+	hop := cookieStage{authStage{logStage{wireStage{transport}}}, cfg.jar}
 	attempts := attemptStage{redirectStage{wrap(hop, cfg.attemptMiddleware...)}}
 	return wrap(retryStage{attempts}, cfg.middleware...), attempts
 }

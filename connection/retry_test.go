@@ -125,7 +125,20 @@ func TestRetryMethod(t *testing.T) {
 			if ok && len(re.History) != want {
 				t.Errorf("%d attempts in the history, want %d", len(re.History), want)
 			}
+			te, ok := errors.AsType[*connection.TransportError](err)
+			if !ok || te.Unsent || strings.Contains(err.Error(), "may have processed") != (want == 1) {
+				t.Errorf("error %v: want a *TransportError that says whether the server may have processed it", err)
+			}
 			sent(t, srv, want)
+		})
+		bubble(t, "D2 "+method+" that finds nobody is known not to have been sent", func(t *testing.T) {
+			srv := connectiontest.NewServer(t, status(200))
+			srv.Refuse()
+			_, err := connectTo(t, srv).Do(newRequest(t.Context(), t, method, nil))
+			te, ok := errors.AsType[*connection.TransportError](err)
+			if !ok || !te.Unsent || strings.Contains(err.Error(), "may have processed") {
+				t.Errorf("error %v: want a *TransportError that is Unsent", err)
+			}
 		})
 	}
 	bubble(t, "D2 POST, the connection reset after the request was read", func(t *testing.T) {

@@ -2,9 +2,7 @@ package connection
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -175,8 +173,8 @@ func (r *reach) missed(err error) bool {
 	if r.asked.Load() {
 		return true
 	}
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial" || as[*tls.CertificateVerificationError](err)
+	te, ok := errors.AsType[*TransportError](err)
+	return ok && te.Unsent
 }
 
 // refusedStream has the shape that the HTTP/2 errors of net/http convert themselves to (RFC 9113, section 8.7: a

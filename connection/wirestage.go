@@ -1,0 +1,50 @@
+package connection
+
+import (
+	"errors"
+	"net"
+	"net/http"
+
+	"github.com/restconn/restconn/internal/redact"
+)
+
+// TransportError means that the transport returned no response.
+type TransportError struct {
+	// Method is the method of the request.
+	Method string
+	// Unsent is true if the server has certainly not seen the request: there was no connection to it.
+	Unsent bool
+	// Err is what the transport returned, without URLs.
+	Err error
+}
+
+// Error says of a request that is not idempotent that it may have had its effect.
+func (e *TransportError) Error() string {
+	if e.Unsent || idempotent(e.Method) {
+		return e.Err.Error()
+	}
+	return e.Err.Error() + " (the server may have processed the " + e.Method + ")"
+}
+
+// Unwrap returns what the transport returned.
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// wireStage is the border to the transport, which may be anybody's.
+type wireStage struct{ transport http.RoundTripper }
+
+var errNoResponse = errors.New("the transport returned neither a response nor an error")
+
+func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.transport.RoundTrip(req)
+	if err == nil && resp == nil {
+		err = errNoResponse
+	}
+	if err != nil {
+		op, ok := errors.AsType[*net.OpError](err)
+		return nil, &TransportError{Method: req.Method, Unsent: ok && op.Op == "dial", Err: redact.Error(err)}
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	return resp, nil
+}
