@@ -59,7 +59,7 @@ func TestReadmeClient(t *testing.T) {
 	}))
 	defer server.Close()
 	for id, want := range map[string]string{"a/1": "Ann of blue\n", "b": "no such user: she has left\n"} {
-		cmd := exec.CommandContext(t.Context(), client, server.URL+"/v1", id) //nolint:gosec // just built
+		cmd := exec.CommandContext(t.Context(), client, server.URL+"/v1", id)
 		cmd.Env = append(os.Environ(), "API_KEY=key-123")
 		if got, err := cmd.CombinedOutput(); err != nil || string(got) != want {
 			t.Errorf("client for user %q prints %q (%v), want %q", id, got, err, want)
@@ -90,7 +90,6 @@ func build(t *testing.T, program string) string {
 		}
 	}
 	client := filepath.Join(dir, "client.exe")
-	//nolint:gosec // the arguments are ours
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", client, "./internal/readme")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

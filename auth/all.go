@@ -111,8 +111,8 @@ func (a *all) String() string {
 // Format implements [fmt.Formatter], so that no verb reaches the members.
 func (a *all) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, a.String()) }
 
-// Headers returns the canonical names of the headers that the built-in Authenticators among a write. A connection refuses
-// a constant header of the same name: it would keep the credential from being sent.
+// Headers returns the canonical names of the headers that the built-in Authenticators among a write. A connection
+// refuses a constant header of the same name: it would keep the credential from being sent.
 func Headers(a Authenticator) []string {
 	var names []string
 	for _, p := range placesOf(a) {

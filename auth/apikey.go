@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/restconn/restconn/secrets"
 )
@@ -67,5 +68,5 @@ func (a *apiKey) authenticate(req *http.Request) error {
 
 // Validate implements [Validator].
 func (a *apiKey) Validate() error {
-	return failAll("apikey", append(a.faults[:len(a.faults):len(a.faults)], validateSource("key", a.key))...)
+	return failAll("apikey", append(slices.Clip(a.faults), validateSource("key", a.key))...)
 }

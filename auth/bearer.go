@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/restconn/restconn/secrets"
@@ -98,5 +99,5 @@ func (b *bearer) Challenged(req *http.Request, resp *http.Response) (resend bool
 
 // Validate implements [Validator].
 func (b *bearer) Validate() error {
-	return failAll("bearer", append(b.faults[:len(b.faults):len(b.faults)], validateSource("token source", b.source))...)
+	return failAll("bearer", append(slices.Clip(b.faults), validateSource("token source", b.source))...)
 }

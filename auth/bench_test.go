@@ -22,11 +22,11 @@ func hot() map[string]auth.Authenticator {
 }
 
 // again returns a function that authenticates the same attempt again and again.
-func again(t testing.TB, a auth.Authenticator) func() {
-	t.Helper()
+func again(tb testing.TB, a auth.Authenticator) func() {
+	tb.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://api.test/v1/x?q=1", nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, name := range []string{"Accept", "Accept-Encoding", "User-Agent", "X-Request-Id"} {
 		req.Header.Set(name, "value")
@@ -37,12 +37,12 @@ func again(t testing.TB, a auth.Authenticator) func() {
 		delete(req.Header, "Cookie")
 		req.URL.RawQuery = "q=1"
 		if err := a.Authenticate(req); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }
 
-func TestAllocs(t *testing.T) { // not parallel: AllocsPerRun counts for the whole process
+func TestAllocs(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for the whole process
 	for name, a := range hot() {
 		if got := testing.AllocsPerRun(100, again(t, a)); got > 0 {
 			t.Errorf("%s: %v allocations per attempt, want none", name, got)

@@ -304,7 +304,7 @@ func TestAuthenticateErrors(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
 	static := secrets.Static
-	none := source(func(context.Context, auth.Want) (*auth.Token, error) { return nil, nil })
+	none := source(func(context.Context, auth.Want) (*auth.Token, error) { return nil, nil }) //nolint:nilnil // its fault
 	tests := []struct {
 		name   string
 		auth   auth.Authenticator

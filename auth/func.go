@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 )
 
@@ -9,7 +10,8 @@ import (
 //
 //	sign := auth.Func(func(req *http.Request) error { req.Header.Set("X-Signature", mac(req)); return nil })
 //
-// It is called as it is: whether a header of the caller wins is up to the function.
+// A header that was there before has its old value afterwards: the caller's wins. What else the function does is up to
+// it.
 type Func func(req *http.Request) error
 
 var errNilFunc = errors.New("the function is nil")
@@ -19,7 +21,10 @@ func (f Func) Authenticate(req *http.Request) error {
 	if f == nil {
 		return fail("func", errNilFunc)
 	}
-	return fail("func", f(req))
+	before := maps.Clone(req.Header)
+	err := f(req)
+	maps.Copy(req.Header, before)
+	return fail("func", err)
 }
 
 // Validate implements [Validator]. A nil function is an error.

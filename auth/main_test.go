@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // newRequest returns a GET that net/http writes without a User-Agent.
-func newRequest(t testing.TB, target string) *http.Request {
+func newRequest(t *testing.T, target string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.test"+target, nil)
 	if err != nil {
@@ -26,7 +26,7 @@ func newRequest(t testing.TB, target string) *http.Request {
 }
 
 // written returns the bytes of the request on the wire.
-func written(t testing.TB, req *http.Request) string {
+func written(t *testing.T, req *http.Request) string {
 	t.Helper()
 	var buf bytes.Buffer
 	if err := req.Write(&buf); err != nil {
@@ -44,7 +44,7 @@ func get(target, line string) string {
 }
 
 // sent authenticates a GET and returns its bytes.
-func sent(t testing.TB, a auth.Authenticator, target string) string {
+func sent(t *testing.T, a auth.Authenticator, target string) string {
 	t.Helper()
 	req := newRequest(t, target)
 	if err := a.Authenticate(req); err != nil {

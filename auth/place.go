@@ -117,7 +117,7 @@ func newPlace(def place, keepPrefix bool, opts []PlaceOption) (place, []error) {
 	var c placement
 	for _, opt := range opts {
 		if opt == nil {
-			c.fault("an option is nil")
+			c.faultf("an option is nil")
 			continue
 		}
 		opt.apply(&c)
@@ -134,12 +134,12 @@ func newPlace(def place, keepPrefix bool, opts []PlaceOption) (place, []error) {
 		p.prefix = c.scheme.scheme
 	}
 	if p.in != inHeader && p.prefix != "" {
-		c.fault("%v cannot be combined with %v", c.prefix, c.place)
+		c.faultf("%v cannot be combined with %v", c.prefix, c.place)
 	}
 	return p, c.faults
 }
 
-func (c *placement) fault(format string, args ...any) {
+func (c *placement) faultf(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf(format, args...))
 }
 
@@ -155,12 +155,12 @@ func (o placeOption) String() string {
 
 func (o placeOption) apply(c *placement) {
 	if c.place != nil {
-		c.fault("%v cannot be combined with %v", o, c.place)
+		c.faultf("%v cannot be combined with %v", o, c.place)
 		return
 	}
 	c.place, c.in = o, o
 	if err := o.validate(); err != nil {
-		c.fault("%v: %w", o, err)
+		c.faultf("%v: %w", o, err)
 	}
 }
 
@@ -200,16 +200,16 @@ func (o prefixOption) String() string {
 
 func (o prefixOption) apply(c *placement) {
 	if c.prefix != nil {
-		c.fault("%v cannot be combined with %v", o, c.prefix)
+		c.faultf("%v cannot be combined with %v", o, c.prefix)
 		return
 	}
 	c.prefix, c.scheme = o, o
 	switch {
 	case o.none:
 	case o.scheme == "":
-		c.fault("%v: the prefix is empty; NoPrefix() stands for none", o)
+		c.faultf("%v: the prefix is empty; NoPrefix() stands for none", o)
 	case strings.ContainsFunc(o.scheme, isOpaque):
-		c.fault("%v: the prefix holds a space, a control character or a non-ASCII one", o)
+		c.faultf("%v: the prefix holds a space, a control character or a non-ASCII one", o)
 	}
 }
 

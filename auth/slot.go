@@ -90,6 +90,7 @@ func (s *slot) read(req *http.Request) (text string, ok bool) {
 		return parameter(req.URL.RawQuery, s.name)
 	case inCookie:
 		return cookie(req.Header, s.name)
+	case inHeader: // below
 	}
 	_, values := header(req.Header, s.name)
 	if len(values) != 1 {

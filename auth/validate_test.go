@@ -33,7 +33,7 @@ func TestValidate(t *testing.T) {
 	tests := []struct {
 		name string
 		auth auth.Authenticator
-		want []string // lines; none: valid
+		want []string // the lines of the error; none if it is valid
 	}{
 		{name: "nil", want: []string{"auth: no credential: the Authenticator is nil; auth.None() stands for none"}},
 		{name: "none", auth: auth.None()},
@@ -390,7 +390,7 @@ func TestBindErrors(t *testing.T) {
 
 type nilBinder struct{ auth.Authenticator }
 
-func (nilBinder) Bind(auth.Host) (auth.Authenticator, error) { return nil, nil }
+func (nilBinder) Bind(auth.Host) (auth.Authenticator, error) { return nil, nil } //nolint:nilnil // its fault
 
 func TestStatic(t *testing.T) {
 	t.Parallel()
@@ -462,7 +462,7 @@ func TestChallenged(t *testing.T) {
 				t.Fatal(err)
 			}
 			ch := a.(auth.Challenger)
-			if resend, err := ch.Challenged(req, &http.Response{StatusCode: 403}); resend || err != nil {
+			if resend, err := ch.Challenged(req, &http.Response{StatusCode: http.StatusForbidden}); resend || err != nil {
 				t.Errorf("403: got %v and error %v, want no resend", resend, err)
 			}
 			for range 2 { // the second caller that was rejected with the same token

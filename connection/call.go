@@ -91,7 +91,7 @@ func (c *Call) validate() error {
 
 func (f *Field) validate() error {
 	if !field.IsToken(f.Name) {
-		return errors.New("a name is not a token (RFC 9110, section 5.1)")
+		return fmt.Errorf("the name %q is not a token (RFC 9110, section 5.1)", redact.Line(f.Name))
 	}
 	f.Name = http.CanonicalHeaderKey(f.Name)
 	switch {

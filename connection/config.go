@@ -27,6 +27,7 @@ type config struct {
 	maxBody           int64
 	maxConnsPerHost   int
 	transport         http.RoundTripper
+	transportBy       string // the option that has set it
 	jar               http.CookieJar
 
 	name, description, docsURL, testPath string
@@ -103,6 +104,9 @@ func (cfg *config) seal() {
 
 // conflicts finds options that contradict each other.
 func (cfg *config) conflicts() error {
+	if cfg.transportBy != "" && cfg.maxConnsPerHost > 0 {
+		return &OptionError{Option: "WithMaxConnsPerHost", Err: errors.New("it has no effect beside " + cfg.transportBy)}
+	}
 	if auth.IsNone(cfg.auth) {
 		return nil
 	}

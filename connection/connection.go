@@ -156,6 +156,9 @@ func checkDots(u *url.URL) error {
 
 // BaseURL returns a copy of the base URL, without a slash at its end. Its RawPath is set even where Path says the same.
 func (c *Connection) BaseURL() *url.URL {
+	if c.base == nil {
+		return new(url.URL)
+	}
 	u := *c.base
 	return &u
 }

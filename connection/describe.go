@@ -106,7 +106,7 @@ func limitText(d time.Duration) string {
 	return d.String()
 }
 
-// String returns the base URL, without its query.
+// String returns a text for people: the base URL, without its query. For programs there is [Connection.BaseURL].
 func (c *Connection) String() string { return "connection to " + redact.URL(c.base) }
 
 // Format writes String for every verb, and not what the connection is made of.

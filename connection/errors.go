@@ -107,6 +107,8 @@ type Attempt struct {
 	Duration time.Duration
 	// Wait is how long the call waited before the next attempt; 0 for the last.
 	Wait time.Duration
+	// Stopped says why there was no further attempt, where the policy would have had another.
+	Stopped string
 }
 
 func (a Attempt) String() string {
@@ -126,15 +128,28 @@ type RetryError struct {
 }
 
 func (e *RetryError) Error() string {
-	parts := make([]string, len(e.History))
-	for i, a := range e.History {
-		parts[i] = a.String()
-	}
+	parts := causes(e.History)
 	unit := "attempts"
-	if len(parts) == 1 {
+	if len(e.History) == 1 {
 		unit = "attempt"
 	}
-	return fmt.Sprintf("%v (after %d %s: %s)", e.Err, len(parts), unit, strings.Join(parts, "; "))
+	return fmt.Sprintf("%v (after %d %s: %s)", e.Err, len(e.History), unit, strings.Join(parts, "; "))
+}
+
+// causes returns what became of the attempts, with a count where it was the same several times in a row.
+func causes(history []Attempt) []string {
+	var parts []string
+	for i := 0; i < len(history); {
+		text, n := history[i].String(), 1
+		for i+n < len(history) && history[i+n].String() == text {
+			n++
+		}
+		if i += n; n > 1 {
+			text = fmt.Sprintf("%d x %s", n, text)
+		}
+		parts = append(parts, text)
+	}
+	return parts
 }
 
 // Unwrap returns what ended the call, and the causes of all attempts.

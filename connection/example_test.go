@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"time"
 
 	"github.com/restconn/restconn/auth"
@@ -104,7 +105,7 @@ func ExampleWithAttemptMiddleware() {
 		return transport(func(req *http.Request) (*http.Response, error) {
 			n++
 			req = req.Clone(req.Context())
-			req.Header.Set("X-Attempt", fmt.Sprint(n))
+			req.Header.Set("X-Attempt", strconv.Itoa(n))
 			return next.RoundTrip(req)
 		})
 	}

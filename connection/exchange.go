@@ -102,7 +102,12 @@ func (x *Exchange) refused() {
 func (x *Exchange) prepare() error {
 	cfg := &x.conn.config
 	x.limits, x.retry, x.auth = cfg.timeouts, &cfg.retry, &x.conn.auth
-	if x.conn.closed() {
+	switch {
+	case x.ctx == nil:
+		return &OptionError{Option: "context", Err: errors.New("it is nil: use context.Background()")}
+	case x.conn.base == nil:
+		return &OptionError{Option: "connection", Err: errors.New("it was not made by New")}
+	case x.conn.closed():
 		return ErrClosed
 	}
 	if err := x.call.validate(); err != nil {

@@ -22,7 +22,7 @@ const birdsong = `c4n4ry/+<&>='s3cr3t`
 func formsOf(secret string) []string {
 	list := []string{
 		secret, url.QueryEscape(secret), url.PathEscape(secret), hex.EncodeToString([]byte(secret)),
-		strings.Trim(fmt.Sprintf("%q", secret), `"`), strings.Trim(fmt.Sprint([]byte(secret)), "[]"),
+		strings.Trim(fmt.Sprintf("%q", secret), `"`), strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]"),
 	}
 	if text, err := json.Marshal(secret); err == nil {
 		list = append(list, strings.Trim(string(text), `"`))
@@ -71,7 +71,7 @@ func cleanErrors(t *testing.T, where string, err error) {
 		return
 	}
 	cleanPrinted(t, fmt.Sprintf("%s, %T", where, err), err)
-	switch u := err.(type) {
+	switch u := err.(type) { //nolint:errorlint // this is one step of a walk
 	case interface{ Unwrap() error }:
 		cleanErrors(t, where, u.Unwrap())
 	case interface{ Unwrap() []error }:
@@ -193,23 +193,4 @@ func (j *journal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String() + j.json.String()
-}
-
-// records returns the records decoded.
-func (j *journal) records(t *testing.T) []map[string]any {
-	t.Helper()
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var list []map[string]any
-	for line := range strings.Lines(j.json.String()) {
-		var r map[string]any
-		if err := json.Unmarshal([]byte(line), &r); err != nil {
-			t.Fatalf("a record is no JSON: %v: %.200s", err, line)
-		}
-		list = append(list, r)
-	}
-	if n := strings.Count(j.text.String(), "\n"); n != len(list) {
-		t.Errorf("%d records take %d lines of text", len(list), n)
-	}
-	return list
 }

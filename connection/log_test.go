@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -75,22 +77,16 @@ func flatten(m map[string]string, prefix string, a slog.Attr) {
 // logged opens a connection that is logged both ways.
 func logged(
 	t *testing.T, s *connectiontest.Server, opts ...connection.Option,
-) (_ *connection.Connection, log, debug *collector) {
+) (_ *connection.Connection, brief, debug *collector) {
 	t.Helper()
-	log, debug = new(collector), new(collector)
+	brief, debug = new(collector), new(collector)
 	opts = append([]connection.Option{
-		s.Network().Option(), connection.WithLogger(slog.New(log)), connection.WithDebug(slog.New(debug)),
+		s.Network().Option(), connection.WithLogger(slog.New(brief)), connection.WithDebug(slog.New(debug)),
 	}, opts...)
-	conn, err := connection.New(s.URL, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn, log, debug
+	return connect(t, s.URL, opts...), brief, debug
 }
 
-// TestLogSilence is not parallel: it takes the standard error output of the process.
-func TestLogSilence(t *testing.T) {
+func TestLogSilence(t *testing.T) { //nolint:paralleltest // it takes the standard error output of the process
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -107,11 +103,8 @@ func TestLogSilence(t *testing.T) {
 	log.SetOutput(w)
 
 	s := connectiontest.NewServer(t, connectiontest.Status(http.StatusServiceUnavailable))
-	conn, err := connection.New(s.URL, s.Network().Option(), connection.WithRetry(connection.Retry{Max: 2}),
+	conn := connectTo(t, s, connection.WithRetry(connection.Retry{Max: 2}),
 		connection.WithAuth(auth.Basic("svc", secrets.Static("pw"))))
-	if err != nil {
-		t.Fatal(err)
-	}
 	_ = request.Get(conn, "/x").Exec(t.Context())
 	s.Refuse()
 	_ = request.Get(conn, "/x").Exec(t.Context())
@@ -132,7 +125,7 @@ func TestLogRecord(t *testing.T) {
 			busy := connectiontest.Text(http.StatusServiceUnavailable, "later").Delay(time.Second)
 			s := connectiontest.NewServer(t, connectiontest.Sequence(busy, busy,
 				connectiontest.Status(http.StatusNoContent).Header("Set-Cookie", "sid=abcd").Header("X-Request-Id", "r-1")))
-			conn, log, debug := logged(t, s, connection.WithName("crm"),
+			conn, brief, debug := logged(t, s, connection.WithName("crm"),
 				connection.WithRetry(connection.Retry{Max: 5, Wait: connection.Constant(time.Minute)}))
 			err := request.Get(conn, "/users/{id}").Path("id", "7").Query("q", "needle").
 				Header("X-Custom", "custom-value").Header("Accept-Language", "de").Exec(t.Context())
@@ -143,7 +136,7 @@ func TestLogRecord(t *testing.T) {
 			for i, status := range []string{"503", "503", "204"} {
 				m := map[string]string{
 					"level": "WARN", "connection": "crm", "method": "GET", "url": s.URL + "/users/7",
-					"attempt": fmt.Sprint(i + 1), "status": status, "duration": "1s",
+					"attempt": strconv.Itoa(i + 1), "status": status, "duration": "1s",
 					"request_header.Accept":          "application/json, text/plain, */*",
 					"request_header.Accept-Language": "de",
 					"request_header.User-Agent":      "restconn",
@@ -155,13 +148,15 @@ func TestLogRecord(t *testing.T) {
 				}
 				want = append(want, m)
 			}
+			varying := []string{
+				"response_header.Date", "response_header.Content-Type", "response_header.Content-Length",
+				"response_body.size", "response_body.text",
+			}
 			ignore := cmp.FilterPath(func(p cmp.Path) bool {
 				k, ok := p.Last().(cmp.MapIndex)
-				return ok && strings.Contains("response_header.Date response_header.Content-Type "+
-					"response_header.Content-Length request_header.Accept response_body.size response_body.text",
-					k.Key().String())
+				return ok && slices.Contains(varying, k.Key().String())
 			}, cmp.Ignore())
-			for name, c := range map[string]*collector{"WithLogger": log, "WithDebug": debug} {
+			for name, c := range map[string]*collector{"WithLogger": brief, "WithDebug": debug} {
 				if diff := cmp.Diff(want, c.texts(), ignore); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", name, diff)
 				}
@@ -169,7 +164,7 @@ func TestLogRecord(t *testing.T) {
 			if got := debug.texts()[0]["response_body.text"]; got != "later" {
 				t.Errorf("the body in the record is %q", got)
 			}
-			if got := log.texts()[0]["response_body.text"]; got != "" {
+			if got := brief.texts()[0]["response_body.text"]; got != "" {
 				t.Errorf("WithLogger shows the body %q", got)
 			}
 		})
@@ -178,9 +173,9 @@ func TestLogRecord(t *testing.T) {
 		t.Parallel()
 		s := connectiontest.NewServer(t, connectiontest.Status(http.StatusOK))
 		s.Refuse()
-		conn, log, debug := logged(t, s, connection.WithRetry(connection.Retry{Max: 2}))
+		conn, brief, debug := logged(t, s, connection.WithRetry(connection.Retry{Max: 2}))
 		_ = request.Get(conn, "/x").Query("q", "needle").Exec(t.Context())
-		for _, c := range []*collector{log, debug} {
+		for _, c := range []*collector{brief, debug} {
 			records := c.texts()
 			if len(records) != 3 {
 				t.Fatalf("there are %d records, want 3", len(records))
@@ -201,12 +196,12 @@ func TestLogRecord(t *testing.T) {
 			}
 			_, _ = io.WriteString(w, "there is no "+req.URL.Path+"; you are s3cr3t-path")
 		}))
-		conn, log, debug := logged(t, s)
+		conn, brief, debug := logged(t, s)
 		b := request.Get(conn, "/bot{token}/me").PathSecret("token", secrets.Static("s3cr3t-path"))
 		if err := b.Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range []*collector{log, debug} {
+		for _, c := range []*collector{brief, debug} {
 			records := c.texts()
 			if len(records) != 2 || strings.Contains(fmt.Sprint(records), "s3cr3t-path") {
 				t.Errorf("the records are %v", records)
@@ -233,7 +228,7 @@ func TestDebugBodies(t *testing.T) {
 		}
 		r := debug.texts()[0]
 		for _, body := range []string{"request_body", "response_body"} {
-			if n := len(r[body+".text"]); n != 10<<10 || r[body+".size"] != fmt.Sprint(size/10*10) {
+			if n := len(r[body+".text"]); n != 10<<10 || r[body+".size"] != strconv.Itoa(size/10*10) {
 				t.Errorf("%s shows %d bytes of %s", body, n, r[body+".size"])
 			}
 		}
@@ -279,10 +274,7 @@ func TestDebugBodies(t *testing.T) {
 	t.Run("G8 Debug of one request is for that request", func(t *testing.T) {
 		t.Parallel()
 		s := connectiontest.NewServer(t, connectiontest.Text(http.StatusOK, "hello"))
-		conn, err := connection.New(s.URL, s.Network().Option())
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := connectTo(t, s)
 		c := new(collector)
 		for _, b := range []request.Builder{request.Get(conn, "/a"), request.Get(conn, "/b").Debug(slog.New(c))} {
 			if err := b.Exec(t.Context()); err != nil {
@@ -394,13 +386,13 @@ func TestLogInjection(t *testing.T) {
 					}
 				}
 			})
-			conn, log, debug := logged(t, s)
+			conn, brief, debug := logged(t, s)
 			_, err := request.Do[struct{}](t.Context(), request.Get(conn, "/x"))
 			if err == nil {
 				t.Fatal("there is no error")
 			}
 			oneLine(t, "error", err.Error(), 8<<10)
-			for _, c := range []*collector{log, debug} {
+			for _, c := range []*collector{brief, debug} {
 				for _, r := range c.texts() {
 					for key, text := range r {
 						oneLine(t, "name of an attribute", key, 8<<10)

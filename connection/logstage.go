@@ -85,8 +85,10 @@ func (r *record) write(l *slog.Logger, resp *http.Response, err error, bodies bo
 		level = slog.LevelWarn
 	}
 	if bodies {
-		attrs = append(attrs, r.sent.attr("request_body", r.req.Header, scrub))
-		if resp != nil {
+		if r.sent != nil {
+			attrs = append(attrs, r.sent.attr("request_body", r.req.Header, scrub))
+		}
+		if r.received != nil {
 			attrs = append(attrs, r.received.attr("response_body", resp.Header, scrub))
 		}
 	}
@@ -151,9 +153,6 @@ func (c *capture) Close() error {
 }
 
 func (c *capture) attr(name string, header http.Header, scrub redact.Scrubber) slog.Attr {
-	if c == nil {
-		return slog.Attr{}
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slog.Group(name,

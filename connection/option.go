@@ -2,6 +2,7 @@ package connection
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -104,14 +105,16 @@ func WithMaxRedirects(n int) Option {
 // this connection may go besides the base URL's own.
 func WithTrustedOrigins(origins ...string) Option {
 	return option{"WithTrustedOrigins", func(cfg *config) error {
-		for _, s := range origins {
+		var errs []error
+		for i, s := range origins {
 			o, err := origin.Parse(s)
 			if err != nil {
-				return err
+				errs = append(errs, fmt.Errorf("origin %d: %w", i+1, err))
+				continue
 			}
 			cfg.trusted = append(cfg.trusted, o)
 		}
-		return nil
+		return errors.Join(errs...)
 	}}
 }
 
@@ -206,6 +209,7 @@ func WithTransport(rt http.RoundTripper) Option {
 			return errors.New("the transport is nil")
 		}
 		cfg.transport = rt
+		cfg.transportBy = "WithTransport"
 		return cfg.fixed()
 	}}
 }
@@ -227,6 +231,7 @@ func WithHTTPClient(client *http.Client) Option {
 		if client.Timeout > 0 {
 			cfg.timeouts.Total = client.Timeout
 		}
+		cfg.transportBy = "WithHTTPClient"
 		return cfg.fixed()
 	}}
 }
@@ -266,10 +271,11 @@ func WithDocsURL(link string) Option {
 // WithTestPath sets the path, below the base URL, that [Connection.Test] asks, such as "/health".
 func WithTestPath(path string) Option {
 	return option{"WithTestPath", func(cfg *config) error {
-		if _, err := parsePath(path); err != nil {
-			return err
+		if strings.Contains(path, "://") {
+			return errors.New("it is a URL: the test path lies below the base URL")
 		}
+		_, err := parsePath(path)
 		cfg.testPath = path
-		return nil
+		return err
 	}}
 }

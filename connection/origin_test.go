@@ -257,11 +257,7 @@ func TestPlainHTTP(t *testing.T) {
 		t.Parallel()
 		n := connectiontest.NewNetwork(t)
 		plain := n.Serve(clearURL, routes{})
-		conn, err := connection.New(clearURL, n.Option())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
+		conn := connect(t, clearURL, n.Option())
 		for _, name := range []string{"Authorization", "authorization", "Cookie"} {
 			if _, err := ask(t, conn, http.MethodGet, "/", "", name, canary); !errors.Is(err, connection.ErrInsecure) {
 				t.Errorf("%s: error is %v, want ErrInsecure", name, err)
@@ -288,13 +284,9 @@ func TestPlainHTTP(t *testing.T) {
 			n := connectiontest.NewNetwork(t)
 			n.Serve("http://127.0.0.1", routes{"/": redirectTo(302, "http://files.test/x")})
 			plain := n.Serve("http://files.test", routes{})
-			conn, err := connection.New("http://127.0.0.1", n.Option(), opt,
+			conn := connect(t, "http://127.0.0.1", n.Option(), opt,
 				connection.WithTrustedOrigins("http://files.test"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			if _, err = ask(t, conn, http.MethodGet, "/", ""); !errors.Is(err, connection.ErrInsecure) {
+			if _, err := ask(t, conn, http.MethodGet, "/", ""); !errors.Is(err, connection.ErrInsecure) {
 				t.Errorf("error is %v, want ErrInsecure", err)
 			}
 			wantNone(t, plain)
@@ -381,10 +373,7 @@ func TestHostSpelling(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := &hostile{location: "/"}
-			conn, err := connection.New(tt.home, connection.WithTransport(h), connection.WithAuth(bearer()))
-			if err != nil {
-				t.Fatal(err)
-			}
+			conn := connect(t, tt.home, connection.WithTransport(h), connection.WithAuth(bearer()))
 			if _, err := ask(t, conn, http.MethodGet, tt.target, ""); err == nil || len(h.requests) > 0 {
 				t.Errorf("error is %v, requests are %v", err, h.requests)
 			}
@@ -440,10 +429,7 @@ func TestAuthenticatorMayNotLeave(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := &hostile{}
-			conn, err := connection.New(homeURL, append(tt.opts, connection.WithTransport(h))...)
-			if err != nil {
-				t.Fatal(err)
-			}
+			conn := connect(t, homeURL, append(tt.opts, connection.WithTransport(h))...)
 			if _, err := ask(t, conn, http.MethodGet, "/x", ""); err == nil || len(h.requests) > 0 {
 				t.Errorf("error is %v, requests are %v", err, h.requests)
 			}

@@ -3,6 +3,7 @@ package connection
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -24,6 +25,9 @@ func (s redirectStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	most := x.maxRedirects()
 	for followed := 0; ; followed++ {
 		resp, err := s.next.RoundTrip(req)
+		if err != nil && followed > 0 {
+			return nil, fmt.Errorf("after a redirect to %s: %w", redact.Printable(req.URL.Host), err)
+		}
 		if err != nil || most == 0 || !isRedirect(resp) {
 			return resp, err
 		}

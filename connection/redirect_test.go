@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,19 +50,14 @@ func redirectTo(status int, location string) http.Handler {
 }
 
 // openConn opens a connection to the home origin of n.
-func openConn(t testing.TB, n *connectiontest.Network, opts ...connection.Option) *connection.Connection {
+func openConn(t *testing.T, n *connectiontest.Network, opts ...connection.Option) *connection.Connection {
 	t.Helper()
-	conn, err := connection.New(homeURL, slices.Concat([]connection.Option{n.Option()}, opts)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
+	return connect(t, homeURL, slices.Concat([]connection.Option{n.Option()}, opts)...)
 }
 
 // ask sends a request with Do and reads the answer. header alternates names and values.
 func ask(
-	t testing.TB, conn *connection.Connection, method, target, body string, header ...string,
+	t *testing.T, conn *connection.Connection, method, target, body string, header ...string,
 ) (*http.Response, error) {
 	t.Helper()
 	var r io.Reader
@@ -84,7 +80,7 @@ func ask(
 	return resp, nil
 }
 
-func mustAsk(t testing.TB, conn *connection.Connection, method, target, body string, header ...string) *http.Response {
+func mustAsk(t *testing.T, conn *connection.Connection, method, target, body string, header ...string) *http.Response {
 	t.Helper()
 	resp, err := ask(t, conn, method, target, body, header...)
 	if err != nil {
@@ -94,7 +90,7 @@ func mustAsk(t testing.TB, conn *connection.Connection, method, target, body str
 }
 
 // only returns the one request that a server has read.
-func only(t testing.TB, srv *connectiontest.Server) connectiontest.Request {
+func only(t *testing.T, srv *connectiontest.Server) connectiontest.Request {
 	t.Helper()
 	got := srv.Requests()
 	if len(got) != 1 {
@@ -103,7 +99,7 @@ func only(t testing.TB, srv *connectiontest.Server) connectiontest.Request {
 	return got[0]
 }
 
-func wantNone(t testing.TB, srv *connectiontest.Server) {
+func wantNone(t *testing.T, srv *connectiontest.Server) {
 	t.Helper()
 	if got := srv.Requests(); len(got) != 0 {
 		t.Errorf("%s has read %d requests, want none; the first:\n%s", srv.URL, len(got), got[0].Raw)
@@ -111,7 +107,7 @@ func wantNone(t testing.TB, srv *connectiontest.Server) {
 }
 
 // wantRefusal returns the *RedirectError in err.
-func wantRefusal(t testing.TB, err error, status int) *connection.RedirectError {
+func wantRefusal(t *testing.T, err error, status int) *connection.RedirectError {
 	t.Helper()
 	re, ok := errors.AsType[*connection.RedirectError](err)
 	if !ok {
@@ -130,7 +126,7 @@ func holdsCanary(text string) bool {
 }
 
 // wantBare fails the test if a request carries anything that belongs to the home origin.
-func wantBare(t testing.TB, req connectiontest.Request) {
+func wantBare(t *testing.T, req connectiontest.Request) {
 	t.Helper()
 	raw := strings.ToLower(req.Raw)
 	for _, mark := range []string{"\nauthorization:", "\ncookie:", "\nreferer:", "\nx-conn:", "\nproxy-authorization:"} {
@@ -273,19 +269,13 @@ func TestRedirectAuthenticatorCalls(t *testing.T) {
 
 func TestRedirectChain(t *testing.T) {
 	t.Parallel()
-	n := connectiontest.NewNetwork(t)
-	home := n.Serve(homeURL, routes{
-		"/to-evil-2": redirectTo(http.StatusFound, evilURL+"/1"),
-		"/and-back":  redirectTo(http.StatusFound, evilURL+"/back"),
-		"/chosen":    redirectTo(http.StatusFound, "/chosen-2"),
-	})
-	evil := n.Serve(evilURL, routes{
-		"/1":    redirectTo(http.StatusFound, "/2"),
-		"/back": redirectTo(http.StatusFound, homeURL+"/chosen"),
-	})
-	conn := openConn(t, n, connection.WithAuth(bearer()), connection.WithHeader("X-Conn", canary))
 
 	t.Run("A8 stripped stays stripped on the next hop", func(t *testing.T) {
+		t.Parallel()
+		n := connectiontest.NewNetwork(t)
+		n.Serve(homeURL, routes{"/to-evil-2": redirectTo(http.StatusFound, evilURL+"/1")})
+		evil := n.Serve(evilURL, routes{"/1": redirectTo(http.StatusFound, "/2")})
+		conn := openConn(t, n, connection.WithAuth(bearer()), connection.WithHeader("X-Conn", canary))
 		mustAsk(t, conn, http.MethodGet, "/to-evil-2", "", "X-Own", canary)
 		got := evil.Requests()
 		if len(got) != 2 {
@@ -297,9 +287,16 @@ func TestRedirectChain(t *testing.T) {
 	})
 
 	t.Run("A9 stripped stays stripped back at home", func(t *testing.T) {
-		seen := len(home.Requests())
+		t.Parallel()
+		n := connectiontest.NewNetwork(t)
+		home := n.Serve(homeURL, routes{
+			"/and-back": redirectTo(http.StatusFound, evilURL+"/back"),
+			"/chosen":   redirectTo(http.StatusFound, "/chosen-2"),
+		})
+		n.Serve(evilURL, routes{"/back": redirectTo(http.StatusFound, homeURL+"/chosen")})
+		conn := openConn(t, n, connection.WithAuth(bearer()), connection.WithHeader("X-Conn", canary))
 		mustAsk(t, conn, http.MethodGet, "/and-back", "", "X-Own", canary)
-		got := home.Requests()[seen:]
+		got := home.Requests()
 		if len(got) != 3 {
 			t.Fatalf("home has read %d requests, want 3", len(got))
 		}
@@ -616,11 +613,7 @@ func TestRedirectLimits(t *testing.T) {
 			w.WriteHeader(http.StatusFound)
 		}))
 		defer srv.Close()
-		conn, err := connection.New(srv.URL) // with the default transport
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
+		conn := connect(t, srv.URL) // with the default transport
 		if _, err := ask(t, conn, http.MethodGet, "/", ""); err == nil || hops != 1 {
 			t.Errorf("error is %v after %d hops, want one", err, hops)
 		}
@@ -628,7 +621,7 @@ func TestRedirectLimits(t *testing.T) {
 }
 
 // keyCookie is a jar that has a cookie for the host of the home origin, whatever the port, and for its sub-domains.
-func keyCookie(t testing.TB) http.CookieJar {
+func keyCookie(t *testing.T) http.CookieJar {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -708,7 +701,7 @@ func TestRedirectCookies(t *testing.T) {
 type renewing struct{ rejected int }
 
 func (r *renewing) Authenticate(req *http.Request) error {
-	req.Header.Set("X-Token", fmt.Sprint(r.rejected))
+	req.Header.Set("X-Token", strconv.Itoa(r.rejected))
 	return nil
 }
 
@@ -872,11 +865,8 @@ func FuzzRedirectLocation(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, location string) {
 		h := &hostile{location: location}
-		conn, err := connection.New(homeURL, connection.WithTransport(h), connection.WithHeader("X-Conn", "1"),
+		conn := connect(t, homeURL, connection.WithTransport(h), connection.WithHeader("X-Conn", "1"),
 			connection.WithAuth(auth.All(bearer(), auth.APIKey(secrets.Static("canary2"), auth.InQuery("key")))))
-		if err != nil {
-			t.Fatal(err)
-		}
 		_, _ = ask(t, conn, http.MethodGet, "/start?q=1", "")
 		for _, req := range h.requests {
 			var raw bytes.Buffer

@@ -455,10 +455,7 @@ func TestEarlyAnswer(t *testing.T) {
 		}))
 		transport := srv.Network().Transport()
 		transport.ExpectContinueTimeout = time.Second
-		conn, err := connection.New(srv.URL, connection.WithTransport(transport))
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := connect(t, srv.URL, connection.WithTransport(transport))
 		for range 2 {
 			req := newRequest(t.Context(), t, "PUT", bytes.NewReader(make([]byte, 1<<20)))
 			req.Header.Set("Expect", "100-continue")

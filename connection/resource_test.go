@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,12 +35,7 @@ func opened(t *testing.T, s *connectiontest.Server, opts ...connection.Option) *
 	opts = append([]connection.Option{
 		connection.WithTransport(tr), connection.WithTimeouts(connection.Timeouts{Total: 10 * time.Second}),
 	}, opts...)
-	conn, err := connection.New(s.URL, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
+	return connect(t, s.URL, opts...)
 }
 
 // plainServer is a server without TLS, which would be most of the work of these tests.
@@ -95,7 +91,7 @@ func TestConnectionsAreReused(t *testing.T) {
 				_ = b.Into(t.Context(), new(user))
 				_ = b.Exec(t.Context())
 				_ = failing.Exec(t.Context())
-				if _, err := failing.Stream(t.Context()); err == nil { //nolint:bodyclose // it always fails
+				if _, err := failing.Stream(t.Context()); err == nil {
 					t.Error("Stream has no error of Check")
 				}
 			}
@@ -106,8 +102,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	})
 }
 
-// TestCancelled is not parallel: it counts goroutines.
-func TestCancelled(t *testing.T) {
+func TestCancelled(t *testing.T) { //nolint:paralleltest // it counts goroutines
 	const calls = 500
 	s := plainServer(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/body" {
@@ -117,14 +112,11 @@ func TestCancelled(t *testing.T) {
 		<-req.Context().Done()
 	}))
 	tr := s.Network().Transport()
-	conn, err := connection.New(s.URL, connection.WithTransport(tr),
+	conn := connect(t, s.URL, connection.WithTransport(tr),
 		connection.WithRetry(connection.Retry{Max: 3, Wait: connection.Constant(time.Minute)}),
 		connection.WithTimeouts(connection.Timeouts{Total: time.Hour}))
-	if err != nil {
-		t.Fatal(err)
-	}
 	before := runtime.NumGoroutine()
-	for name, phase := range map[string]func(ctx context.Context, cancel func()) error{
+	for name, phase := range map[string]func(ctx context.Context, cancel func()) error{ //nolint:paralleltest // the same
 		"before the dial": func(ctx context.Context, cancel func()) error {
 			cancel()
 			return request.Get(conn, "/headers").Exec(ctx)
@@ -191,7 +183,7 @@ func TestPanicsFreeEverything(t *testing.T) {
 					return next.RoundTrip(req)
 				}
 				if after {
-					_, _ = next.RoundTrip(req) //nolint:bodyclose // that is what is tested
+					_, _ = next.RoundTrip(req)
 				}
 				panic("boom")
 			})
@@ -206,7 +198,7 @@ func TestPanicsFreeEverything(t *testing.T) {
 		"a decoder": {call: func(ctx context.Context, b request.Builder) { _, _ = request.Do[*explosive](ctx, b) }},
 		"Check":     {call: func(ctx context.Context, b request.Builder) { _ = b.Check(check).Exec(ctx) }},
 		"Check of a stream": {call: func(ctx context.Context, b request.Builder) {
-			_, _ = b.Check(check).Stream(ctx) //nolint:bodyclose // that is what is tested
+			_, _ = b.Check(check).Stream(ctx)
 		}},
 		"an authenticator": {call: func(ctx context.Context, b request.Builder) { _ = b.Auth(explode).Exec(ctx) }},
 		"a middleware": {
@@ -279,10 +271,7 @@ func TestCloseDuringTraffic(t *testing.T) {
 				<-release
 			}
 		}))
-		conn, err := connection.New(s.URL, s.Network().Option(), connection.WithAuth(auth.Basic("u", secrets.Static("p"))))
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := connectTo(t, s, connection.WithAuth(auth.Basic("u", secrets.Static("p"))))
 		var traffic, closing sync.WaitGroup
 		for range slow {
 			traffic.Go(func() {
@@ -318,7 +307,7 @@ func TestCloseDuringTraffic(t *testing.T) {
 		closing.Wait()
 		close(release)
 		traffic.Wait()
-		err = request.Get(conn, "/fast").Exec(t.Context())
+		err := request.Get(conn, "/fast").Exec(t.Context())
 		if !errors.Is(err, connection.ErrClosed) || !errors.Is(err, request.StageBuild) {
 			t.Errorf("after Close the error is %v", err)
 		}
@@ -372,11 +361,8 @@ func TestCallersClientIsUnchanged(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		was, fields := *client, exportedFields(lent.Transport)
-		conn, err := connection.New(s.URL, connection.WithHTTPClient(client),
+		conn := connect(t, s.URL, connection.WithHTTPClient(client),
 			connection.WithRetry(connection.Retry{Max: 2}), connection.WithAuth(auth.Basic("u", secrets.Static("p"))))
-		if err != nil {
-			t.Fatal(err)
-		}
 		_ = request.Get(conn, "/moved").Exec(t.Context())
 		_ = request.Get(conn, "/busy").Exec(t.Context())
 		_ = conn.Close()
@@ -467,8 +453,7 @@ func dropSecond(read *atomic.Int64) func(net.Conn) {
 	}
 }
 
-// TestManyConnections is not parallel: it counts goroutines.
-func TestManyConnections(t *testing.T) {
+func TestManyConnections(t *testing.T) { //nolint:paralleltest // it counts goroutines
 	before := runtime.NumGoroutine()
 	for range 10_000 {
 		conn, err := connection.New("https://api.example.test",
@@ -526,13 +511,11 @@ func TestDerivedConnectionsSharePool(t *testing.T) {
 	t.Run("J5 a derived connection shares the pool, and each is closed on its own", func(t *testing.T) {
 		t.Parallel()
 		s := newTCPServer(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-		base, err := connection.New(s.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
+		base := connect(t, s.URL)
 		var derived [2]*connection.Connection
+		var err error
 		for i := range derived {
-			if derived[i], err = base.With(connection.WithHeader("X-Tenant", fmt.Sprint(i))); err != nil {
+			if derived[i], err = base.With(connection.WithHeader("X-Tenant", strconv.Itoa(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -564,10 +547,7 @@ func TestPoolUnderLoad(t *testing.T) {
 	t.Parallel()
 	const callers, calls, most = 256, 10_000, 400
 	s := newTCPServer(t, connectiontest.JSON(http.StatusOK, map[string]int{"id": 1}))
-	conn, err := connection.New(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := connect(t, s.URL)
 	var left atomic.Int64
 	left.Store(calls)
 	var calling sync.WaitGroup

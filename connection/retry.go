@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/restconn/restconn/auth"
@@ -18,15 +17,15 @@ import (
 // nothing reached the server or the request carries an Idempotency-Key. Set on a request, it replaces the
 // connection's whole and applies whatever the method, because the caller has said so.
 //
-// Never retried: authentication errors, refused redirects, certificate errors, a body that cannot be opened (again),
-// the end of the caller's context. A wait that would outlast the caller's deadline or the total limit is not begun:
-// the call ends at once with what is at hand.
+// Never retried: a response body that breaks off after its headers, authentication errors, refused redirects,
+// certificate errors, a body that cannot be opened (again), the end of the caller's context. A wait that would outlast
+// the caller's deadline or the total limit is not begun: the call ends at once with what is at hand.
 type Retry struct {
 	// Max is the greatest number of retries after the first attempt. 0, the default, means one attempt.
 	Max int
 	// Wait tells how long to wait before each retry. nil means not at all.
 	Wait Wait
-	// On tells which outcomes are worth another attempt. nil means [OnServerErrors].
+	// On tells which outcomes are worth another attempt. The default is [OnServerErrors]: 429 is not among them.
 	On Condition
 	// MaxRetryAfter is the longest Retry-After (RFC 9110, section 10.2.3) that is obeyed. Within it, the server's delay
 	// is a floor for an attempt that is made anyway; past it the call ends at once with the response at hand. The
@@ -42,21 +41,23 @@ func NoRetry() Retry { return Retry{} }
 const defaultMaxRetryAfter = 60 * time.Second
 
 func (r Retry) validate() error {
-	switch {
-	case r.Max < 0:
-		return errors.New("Max is negative")
-	case r.MaxRetryAfter < 0:
-		return errors.New("MaxRetryAfter is negative")
-	case r.Wait != nil:
-		return r.Wait.validate()
+	err := r.On.err
+	if r.Max < 0 {
+		err = errors.Join(err, errors.New("Max is negative"))
 	}
-	return nil
+	if r.MaxRetryAfter < 0 {
+		err = errors.Join(err, errors.New("MaxRetryAfter is negative"))
+	}
+	if r.Wait != nil {
+		err = errors.Join(err, r.Wait.validate())
+	}
+	return err
 }
 
 // withDefaults fills what was left open.
 func (r Retry) withDefaults() Retry {
-	if r.On == nil {
-		r.On = OnServerErrors
+	if r.On.match == nil {
+		r.On = OnServerErrors()
 	}
 	if r.Wait == nil {
 		r.Wait = constant(0)
@@ -65,62 +66,6 @@ func (r Retry) withDefaults() Retry {
 		r.MaxRetryAfter = defaultMaxRetryAfter
 	}
 	return r
-}
-
-// Outcome is what a [Condition] judges. Exactly one of Response and Err is set.
-type Outcome struct {
-	// Request is the request of the call. It is not to be changed.
-	Request *http.Request
-	// Response is the answer. Its body is not to be read.
-	Response *http.Response
-	Err      error
-	// Attempt counts from 1.
-	Attempt int
-}
-
-// Condition reports whether an outcome is worth another attempt. Implementations are safe for concurrent use.
-type Condition func(Outcome) bool
-
-// OnServerErrors is the default condition: every status from 500 to 599, and network errors.
-func OnServerErrors(o Outcome) bool {
-	return o.Err != nil || o.Response.StatusCode/100 == 5
-}
-
-// OnAllErrors accepts every outcome but a 2xx: also 4xx, and 3xx that were not followed.
-func OnAllErrors(o Outcome) bool {
-	return o.Err != nil || o.Response.StatusCode/100 != 2
-}
-
-// OnSeries accepts network errors and the statuses of whole series: 5 stands for 500 to 599. Of the informational
-// series only 101 is ever seen by a client of net/http.
-func OnSeries(series ...int) Condition {
-	series = slices.Clone(series)
-	return func(o Outcome) bool {
-		return o.Err != nil || slices.Contains(series, o.Response.StatusCode/100)
-	}
-}
-
-// OnStatus accepts network errors and the given statuses.
-func OnStatus(codes ...int) Condition {
-	codes = slices.Clone(codes)
-	return func(o Outcome) bool {
-		return o.Err != nil || slices.Contains(codes, o.Response.StatusCode)
-	}
-}
-
-// OnStatusRange accepts network errors and the statuses from first to last, both included.
-func OnStatusRange(first, last int) Condition {
-	return func(o Outcome) bool {
-		return o.Err != nil || first <= o.Response.StatusCode && o.Response.StatusCode <= last
-	}
-}
-
-// OnAny accepts what one of the conditions accepts.
-func OnAny(conditions ...Condition) Condition {
-	conditions = slices.Clone(conditions)
-	return func(o Outcome) bool {
-		return slices.ContainsFunc(conditions, func(c Condition) bool { return c(o) })
-	}
 }
 
 // final reports whether err can never be mended by another attempt.

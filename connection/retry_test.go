@@ -35,15 +35,10 @@ func bubble(t *testing.T, name string, f func(t *testing.T)) {
 	})
 }
 
-// connectTo opens a connection to srv.
+// connectTo opens a connection to srv through its network.
 func connectTo(t *testing.T, srv *connectiontest.Server, options ...connection.Option) *connection.Connection {
 	t.Helper()
-	conn, err := connection.New(srv.URL, append(options, srv.Network().Option())...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
+	return connect(t, srv.URL, append(options, srv.Network().Option())...)
 }
 
 // retries is a policy of so many retries, one second apart.
@@ -344,11 +339,8 @@ func TestRefusedStream(t *testing.T) {
 			transport := n.Transport()
 			transport.Protocols = new(http.Protocols)
 			transport.Protocols.SetUnencryptedHTTP2(true)
-			conn, err := connection.New(srv.URL, connection.WithTransport(transport), retries(1),
+			conn := connect(t, srv.URL, connection.WithTransport(transport), retries(1),
 				connection.WithTimeouts(connection.Timeouts{Attempt: time.Hour}))
-			if err != nil {
-				t.Fatal(err)
-			}
 			resp, err := conn.Do(newRequest(t.Context(), t, "POST", strings.NewReader("body")))
 			switch {
 			case c.answer != 0:
@@ -391,7 +383,7 @@ func TestRetryWhat(t *testing.T) {
 		on   connection.Condition
 		want map[int]int
 	}{
-		{"OnAllErrors", connection.OnAllErrors, map[int]int{200: 1, 304: 2, 404: 2, 429: 2, 500: 2, 999: 2}},
+		{"OnAllErrors", connection.OnAllErrors(), map[int]int{200: 1, 304: 2, 404: 2, 429: 2, 500: 2, 999: 2}},
 		{"OnSeries", connection.OnSeries(4, 5), map[int]int{200: 1, 304: 1, 404: 2, 500: 2, 999: 1}},
 		{"OnStatus", connection.OnStatus(429, 503), map[int]int{428: 1, 429: 2, 500: 1, 503: 2}},
 		{"OnStatusRange", connection.OnStatusRange(408, 429), map[int]int{407: 1, 408: 2, 429: 2, 430: 1, 500: 1}},
@@ -420,7 +412,7 @@ func TestRetryWhat(t *testing.T) {
 		conn := connectTo(t, srv, connection.WithAuth(auth.Func(func(*http.Request) error {
 			calls++
 			return lost
-		})), connection.WithRetry(connection.Retry{Max: 3, On: connection.OnAllErrors}))
+		})), connection.WithRetry(connection.Retry{Max: 3, On: connection.OnAllErrors()}))
 		_, err := conn.Do(newRequest(t.Context(), t, "GET", nil))
 		if _, ok := errors.AsType[*auth.Error](err); !ok || !errors.Is(err, lost) || calls != 1 {
 			t.Errorf("error %v after %d calls", err, calls)
@@ -432,7 +424,7 @@ func TestRetryWhat(t *testing.T) {
 	})
 	bubble(t, "a refused redirect is not retried", func(t *testing.T) {
 		srv := connectiontest.NewServer(t, status(302).Header("Location", "http://api.example.test/"))
-		conn := connectTo(t, srv, connection.WithRetry(connection.Retry{Max: 3, On: connection.OnAllErrors}))
+		conn := connectTo(t, srv, connection.WithRetry(connection.Retry{Max: 3, On: connection.OnAllErrors()}))
 		_, err := conn.Do(newRequest(t.Context(), t, "GET", nil))
 		if _, ok := errors.AsType[*connection.RedirectError](err); !ok {
 			t.Errorf("error %v, want a *RedirectError", err)

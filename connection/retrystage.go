@@ -3,6 +3,7 @@ package connection
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -105,8 +106,12 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 	if made > l.exchange.retry.Max || ctx.Err() != nil || !l.worthwhile(made) {
 		return false, nil
 	}
-	wait, ok := l.nextWait(ctx)
-	if !ok {
+	wait, stopped := l.nextWait(ctx)
+	if stopped == "" && !l.mayRepeat() {
+		stopped = "a " + l.request.Method + " is repeated only with an Idempotency-Key, or by the request's own Retry"
+	}
+	if stopped != "" {
+		l.exchange.history[made-1].Stopped = stopped
 		return false, nil
 	}
 	if l.err == nil {
@@ -118,34 +123,38 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 	return true, nil
 }
 
-// worthwhile reports whether the outcome of the attempt calls for another, and whether the request may be sent again.
+// worthwhile reports whether the outcome of the attempt calls for another.
 func (l *retryLoop) worthwhile(made int) bool {
 	if l.err != nil && final(l.err) {
 		return false
 	}
-	if !l.exchange.repeatable() && (l.exchange.call.BodyOnce || l.err == nil || !l.reach.missed(l.err)) {
-		return false
-	}
-	return l.exchange.retry.On(Outcome{Request: l.request, Response: l.response, Err: l.err, Attempt: made})
+	return l.exchange.retry.On.accepts(Outcome{Request: l.request, Response: l.response, Err: l.err, Attempt: made})
 }
 
-// nextWait returns how long to wait; false if that is longer than anybody is willing to.
-func (l *retryLoop) nextWait(ctx context.Context) (time.Duration, bool) {
+// mayRepeat reports whether the request may be sent again.
+func (l *retryLoop) mayRepeat() bool {
+	return l.exchange.repeatable() || !l.exchange.call.BodyOnce && l.err != nil && l.reach.missed(l.err)
+}
+
+// nextWait returns how long to wait, or what that would be too long for.
+func (l *retryLoop) nextWait(ctx context.Context) (wait time.Duration, stopped string) {
 	policy := l.exchange.retry
-	wait := max(0, l.delays.NextBackOff())
+	wait = max(0, l.delays.NextBackOff())
 	if l.err == nil && !policy.IgnoreRetryAfter {
 		if asked, ok := retrytime.After(l.response.Header, time.Now()); ok {
 			if asked > policy.MaxRetryAfter {
-				return 0, false
+				return 0, fmt.Sprintf("Retry-After asks for %v, and MaxRetryAfter is %v", asked, policy.MaxRetryAfter)
 			}
 			wait = max(wait, asked)
 		}
 	}
 	if total := l.exchange.total; total != nil && time.Until(total.ends) <= wait {
-		return 0, false
+		return 0, fmt.Sprintf("a wait of %v would outlast the total timeout", wait)
 	}
-	deadline, ok := ctx.Deadline()
-	return wait, !ok || time.Until(deadline) > wait
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return 0, fmt.Sprintf("a wait of %v would outlast the deadline of the context", wait)
+	}
+	return wait, ""
 }
 
 // reach tells whether an attempt got as far as a connection. It trusts evidence only: the failure to dial itself, or

@@ -101,12 +101,9 @@ func TestTimeoutDefault(t *testing.T) {
 		srv := n.ServeRaw("http://api.example.test:443", func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 		transport := n.Transport()
 		transport.TLSHandshakeTimeout = 0
-		conn, err := connection.New("https://api.example.test", connection.WithTransport(transport))
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := connect(t, "https://api.example.test", connection.WithTransport(transport))
 		began := time.Now()
-		_, err = text(t.Context(), conn)
+		_, err := text(t.Context(), conn)
 		timedOut(t, err, connection.PhaseAttempt, limit)
 		passed(t, began, limit)
 		srv.Down()

@@ -28,12 +28,16 @@ type Payload struct {
 	Once bool
 }
 
-// JSON is v as encoding/json writes it, when the request is sent.
+// JSON is v as encoding/json writes it, when the request is sent: a string is quoted, and a []byte is base64. JSON that
+// is written already is a json.RawMessage, or goes into [Bytes].
 func JSON(v any) Body { return jsonBody{v} }
 
 type jsonBody struct{ v any }
 
 func (b jsonBody) Payload() (Payload, error) {
+	if _, ok := b.v.(io.Reader); ok {
+		return Payload{}, errors.New("a reader has no JSON: send it with Open or Once")
+	}
 	data, err := json.Marshal(b.v)
 	if err != nil {
 		return Payload{}, err

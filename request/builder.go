@@ -78,6 +78,7 @@ type policy struct {
 	debug        *slog.Logger
 	debugSet     bool
 	check        func(resp *http.Response, body []byte) error
+	checkSet     bool
 	idempotent   bool
 	allowBody    bool
 }
@@ -266,8 +267,8 @@ func (b Builder) Debug(l *slog.Logger) Builder {
 }
 
 // Check replaces the rule that a response is a success if its status is a 2xx, for services that answer 200 with an
-// error. An error that f returns becomes the Err of a [*ResponseError]. body is nil on a stream; f keeps neither of its
-// arguments.
+// error. An error that f returns becomes the Err of a [*ResponseError]. body is nil on a stream, resp.Request always; f
+// keeps neither of its arguments.
 func (b Builder) Check(f func(resp *http.Response, body []byte) error) Builder {
-	return b.with(func(p *policy) { p.check = f })
+	return b.with(func(p *policy) { p.check, p.checkSet = f, true })
 }

@@ -74,19 +74,30 @@ func (r *reader) read() error {
 		switch {
 		case int64(len(r.data)) > r.limit:
 			return r.fail(StageRead, fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.limit))
-		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		case isEnd(err):
 			return nil
 		case err != nil:
-			return r.fail(StageRead, err)
+			return r.brokeOff(int64(len(r.data)), err)
 		case len(r.data) == cap(r.data):
 			r.data = slices.Grow(r.data, len(r.data))
 		}
 	}
 }
 
-// drain reads an unwanted body.
-func (r *reader) drain() {
-	_, _ = io.CopyN(io.Discard, r.exchange.Response.Body, mostDrained)
+// drain reads an unwanted body, so far as that is worth a connection. A body that breaks off is an error all the same.
+func (r *reader) drain() error {
+	n, err := io.CopyN(io.Discard, r.exchange.Response.Body, mostDrained)
+	if err == nil || isEnd(err) {
+		return nil
+	}
+	return r.brokeOff(n, err)
+}
+
+// isEnd reports whether err is the end of a body that is whole.
+func isEnd(err error) bool { return errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) }
+
+func (r *reader) brokeOff(n int64, err error) error {
+	return r.fail(StageRead, fmt.Errorf("the response body broke off after %d bytes: %w", n, err))
 }
 
 func (r *reader) fail(stage Stage, err error) error {
@@ -98,7 +109,7 @@ func (r *reader) responseError(cause error) error {
 	body := slices.Clone(r.data)
 	if body == nil {
 		body, _ = io.ReadAll(io.LimitReader(r.exchange.Response.Body, mostErrorBody))
-		r.drain()
+		_ = r.drain()
 	}
 	return &ResponseError{
 		Status:  r.exchange.Response.StatusCode,

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,11 +46,7 @@ func answered(
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, body)
 		}))
-	conn, err := connection.New(s.URL, append([]connection.Option{s.Network().Option()}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	conn := connectTo(t, s, "", opts...)
 	return request.Get(conn, "/x"), s
 }
 
@@ -97,27 +94,26 @@ func TestBodyLimit(t *testing.T) {
 				}
 				continue
 			}
-			if wantStage[*request.Error](t, err, request.StageRead); !errors.Is(err, request.ErrTooLarge) {
+			wantStage[*request.Error](t, err, request.StageRead)
+			if !errors.Is(err, request.ErrTooLarge) {
 				t.Errorf("%d bytes: the error is %v", size+1, err)
 			}
 		}
 	})
 	t.Run("I2 a Content-Length over the limit is refused, and nothing is read", func(t *testing.T) {
 		t.Parallel()
-		for _, length := range []string{fmt.Sprint(limit + 1), "10000000000", "9223372036854775807"} {
+		for _, length := range []string{strconv.Itoa(limit + 1), "10000000000", "9223372036854775807"} {
 			s := connectiontest.NewNetwork(t).ServeRaw("http://127.0.0.1:8080", func(conn net.Conn) {
 				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil { // and the body never comes
 					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: "+length+"\r\n\r\n")
 					_, _ = io.Copy(io.Discard, conn)
 				}
 			})
-			conn, err := connection.New(s.URL, s.Network().Option(), few,
+			conn := connectTo(t, s, "", few,
 				connection.WithTimeouts(connection.Timeouts{Attempt: 20 * time.Second}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = request.Do[[]byte](t.Context(), request.Get(conn, "/x"))
-			if wantStage[*request.Error](t, err, request.StageRead); !errors.Is(err, request.ErrTooLarge) {
+			_, err := request.Do[[]byte](t.Context(), request.Get(conn, "/x"))
+			wantStage[*request.Error](t, err, request.StageRead)
+			if !errors.Is(err, request.ErrTooLarge) {
 				t.Errorf("%s bytes: the error is %v", length, err)
 			}
 		}
@@ -132,11 +128,8 @@ func TestBodyLimit(t *testing.T) {
 					}
 				}
 			}))
-		conn, err := connection.New(s.URL, s.Network().Option(), few)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = request.Do[[]byte](t.Context(), request.Get(conn, "/x"))
+		conn := connectTo(t, s, "", few)
+		_, err := request.Do[[]byte](t.Context(), request.Get(conn, "/x"))
 		if !errors.Is(err, request.ErrTooLarge) {
 			t.Errorf("the error is %v", err)
 		}
@@ -148,10 +141,7 @@ func TestBodyLimit(t *testing.T) {
 		t.Parallel()
 		s := connectiontest.NewNetwork(t).Serve("http://127.0.0.1:8080",
 			connectiontest.Status(http.StatusOK).Header("Content-Length", "10000000000"))
-		conn, err := connection.New(s.URL, s.Network().Option(), few)
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := connectTo(t, s, "", few)
 		full, err := request.Full[struct{}](t.Context(), request.Head(conn, "/x"))
 		if err != nil || full.Header.Get("Content-Length") != "10000000000" {
 			t.Errorf("%+v, %v", full, err)
@@ -178,12 +168,9 @@ func TestTruncatedBody(t *testing.T) {
 					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+jsonType+"\r\n"+answer)
 				}
 			})
-			conn, err := connection.New(s.URL, s.Network().Option())
-			if err != nil {
-				t.Fatal(err)
-			}
+			conn := connectTo(t, s, "")
 			b := request.Get(conn, "/x")
-			_, err = request.Do[account](t.Context(), b)
+			_, err := request.Do[account](t.Context(), b)
 			wantStage[*request.Error](t, err, request.StageRead)
 			_, err = request.Do[[]byte](t.Context(), b)
 			wantStage[*request.Error](t, err, request.StageRead)
@@ -323,10 +310,7 @@ func TestAbsentBody(t *testing.T) {
 	t.Run("I10 HEAD", func(t *testing.T) {
 		t.Parallel()
 		_, s := answered(t, http.StatusOK, jsonType, `{"id":1}`)
-		conn, err := connection.New(s.URL, s.Network().Option())
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := connectTo(t, s, "")
 		decoded(account{})(t, request.Head(conn, "/x"))
 		decoded("")(t, request.Head(conn, "/x"))
 	})
@@ -374,10 +358,7 @@ func TestTextAndBytes(t *testing.T) {
 				w.Header().Set("Content-Type", "application/json")
 				_, _ = fmt.Fprintf(w, `"%03d"`, n)
 			}))
-		conn, err := connection.New(s.URL, s.Network().Option())
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := connectTo(t, s, "")
 		b := request.Get(conn, "/x")
 		raw, err1 := request.Do[json.RawMessage](t.Context(), b)
 		data, err2 := request.Do[[]byte](t.Context(), b)
@@ -436,7 +417,7 @@ func TestErrorBodies(t *testing.T) {
 		for name, err := range map[string]error{
 			"Do":     func() error { _, err := request.Do[account](t.Context(), b); return err }(),
 			"Exec":   b.Exec(t.Context()),
-			"Stream": func() error { _, err := b.Stream(t.Context()); return err }(), //nolint:bodyclose // it fails
+			"Stream": func() error { _, err := b.Stream(t.Context()); return err }(),
 		} {
 			f, ok := request.ErrorBody[fault](fmt.Errorf("wrapped: %w", err))
 			if !ok || f.Code != "taken" {
@@ -513,10 +494,7 @@ func TestStages(t *testing.T) {
 	ok, s := answered(t, http.StatusOK, jsonType, `{"id":1}`)
 	down := connectiontest.NewServer(t, connectiontest.Status(http.StatusOK))
 	down.Refuse()
-	gone, err := connection.New(down.URL, down.Network().Option())
-	if err != nil {
-		t.Fatal(err)
-	}
+	gone := connectTo(t, down, "")
 	closed, err := gone.With()
 	if err != nil {
 		t.Fatal(err)
@@ -525,15 +503,12 @@ func TestStages(t *testing.T) {
 	missing := auth.Bearer(auth.Static(secrets.Func(func(context.Context) (secrets.Value, error) {
 		return secrets.Value{}, errors.New("sealed")
 	})))
-	conn, err := connection.New(s.URL, s.Network().Option())
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := connectTo(t, s, "")
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
 		b        request.Builder
-		ctx      context.Context //nolint:containedctx // of one case
+		ctx      context.Context
 		want     request.Stage
 		attempts int
 	}{
@@ -567,7 +542,7 @@ func TestStages(t *testing.T) {
 				t.Errorf("stage %s after %d attempts, want %s after %d", e.Stage, e.Attempts, c.want, c.attempts)
 			}
 			wantStage[*request.Error](t, c.b.Exec(ctx), c.want)
-			_, err = c.b.Stream(ctx) //nolint:bodyclose // it fails
+			_, err = c.b.Stream(ctx)
 			wantStage[*request.Error](t, err, c.want)
 		})
 	}

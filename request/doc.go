@@ -10,8 +10,8 @@
 //
 // # Errors
 //
-// A status outside 2xx is a [*ResponseError], a body that is not what was asked for a [*DecodeError], and all else an
-// [*Error]. Each matches its [Stage], and a ResponseError its [Status]:
+// A status outside 2xx, but for 304, is a [*ResponseError], a body that is not what was asked for a [*DecodeError], and
+// all else an [*Error]. Each matches its [Stage], and a ResponseError its [Status]:
 //
 //	if errors.Is(err, request.Status(404)) { ... }
 //	if f, ok := request.ErrorBody[Fault](err); ok { ... }        // the typed body of an error response

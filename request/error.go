@@ -93,8 +93,12 @@ func (e *ResponseError) Error() string {
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
-	if n := len(e.History); n > 1 {
+	n := len(e.History)
+	if n > 1 {
 		text += fmt.Sprintf(" (after %d attempts)", n)
+	}
+	if n > 0 && e.History[n-1].Stopped != "" {
+		text += " (not tried again: " + e.History[n-1].Stopped + ")"
 	}
 	return text
 }
@@ -154,10 +158,10 @@ func stageOf(err error) Stage {
 	_, isOption := errors.AsType[*connection.OptionError](err)
 	_, isOrigin := errors.AsType[*connection.OriginError](err)
 	switch {
-	case isAuth:
-		return StageAuth
 	case isOption, isOrigin, errors.Is(err, connection.ErrInsecure), errors.Is(err, connection.ErrClosed):
 		return StageBuild
+	case isAuth:
+		return StageAuth
 	}
 	return StageSend
 }

@@ -22,7 +22,7 @@ var controls = map[string]string{
 }
 
 // wantNothingSent fails the test unless err is there, in one line and without the hidden value, and nobody was dialled.
-func wantNothingSent(t testing.TB, srv *connectiontest.Server, err error) {
+func wantNothingSent(t *testing.T, srv *connectiontest.Server, err error) {
 	t.Helper()
 	if err == nil {
 		t.Error("there is no error")
@@ -153,11 +153,7 @@ func TestControlBytesInDo(t *testing.T) {
 						serve = n.ServeH2
 					}
 					srv := serve(origin, connectiontest.Status(http.StatusOK))
-					conn, err := connection.New(origin, n.Option())
-					if err != nil {
-						t.Fatal(err)
-					}
-					defer conn.Close()
+					conn := connectTo(t, srv, "")
 					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+"/x", nil)
 					if err != nil {
 						t.Fatal(err)

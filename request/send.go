@@ -7,16 +7,18 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/field"
+	"github.com/restconn/restconn/internal/redact"
 )
 
 // send builds the call and sends it. On success the caller closes the exchange.
 func (b *Builder) send(ctx context.Context, accept string) (*connection.Exchange, error) {
 	call, err := b.call(ctx)
 	if err != nil {
-		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
+		return nil, b.wrong(err)
 	}
 	call.Accept = accept
 	x, err := b.conn.Send(ctx, call)
@@ -26,20 +28,24 @@ func (b *Builder) send(ctx context.Context, accept string) (*connection.Exchange
 	return x, nil
 }
 
-// shownTemplate is what errors show of a request that could not be built.
-func (b *Builder) shownTemplate() string {
+// wrong makes the error of a request that cannot be built. It shows the template, without its query.
+func (b *Builder) wrong(err error) error {
+	e := &Error{Stage: StageBuild, Method: b.method, Err: err}
 	if b.conn == nil {
-		return ""
+		return e
 	}
-	base := b.conn.BaseURL()
-	return base.Scheme + "://" + base.Host
+	if base, template, err := b.split(); err == nil {
+		path, _, _ := strings.Cut(template, "?")
+		e.URL = redact.Line(base.Scheme + "://" + base.Host + base.RawPath + slashed(path))
+	}
+	return e
 }
 
 // call turns the builder into a call.
 func (b *Builder) call(ctx context.Context) (connection.Call, error) {
 	call := connection.Call{Method: b.method}
-	if b.conn == nil {
-		return call, errors.New("the connection is nil")
+	if b.conn == nil || b.conn.BaseURL().Host == "" {
+		return call, errors.New("the connection is nil, or was not made by connection.New")
 	}
 	if err := b.setURL(ctx, &call); err != nil {
 		return call, err
@@ -63,6 +69,9 @@ func (p *policy) set(call *connection.Call) error {
 	}
 	if p.debugSet && p.debug == nil {
 		return errors.New("the logger of Debug is nil")
+	}
+	if p.checkSet && p.check == nil {
+		return errors.New("the function of Check is nil")
 	}
 	call.Auth, call.Retry, call.Timeouts = p.auth, p.retry, p.timeouts
 	call.MaxRedirects, call.Debug = p.maxRedirects, p.debug

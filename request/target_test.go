@@ -21,19 +21,14 @@ import (
 const hidden = "hidden7f3a9c"
 
 // openAPI opens a connection to a server that answers everything with 200.
-func openAPI(t testing.TB, path string, opts ...connection.Option) (*connection.Connection, *connectiontest.Server) {
+func openAPI(t *testing.T, path string, opts ...connection.Option) (*connection.Connection, *connectiontest.Server) {
 	t.Helper()
 	srv := connectiontest.NewServer(t, connectiontest.Text(http.StatusOK, "ok"))
-	conn, err := connection.New(srv.URL+path, slices.Concat([]connection.Option{srv.Network().Option()}, opts)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn, srv
+	return connectTo(t, srv, path, opts...), srv
 }
 
 // wantTarget sends the request and compares its target on the wire; "" stands for a request that cannot be built.
-func wantTarget(t testing.TB, srv *connectiontest.Server, b request.Builder, want string) {
+func wantTarget(t *testing.T, srv *connectiontest.Server, b request.Builder, want string) {
 	t.Helper()
 	err := b.Exec(t.Context())
 	if want == "" {

@@ -78,16 +78,26 @@ func (b *Builder) findPath(name string) (*param, error) {
 		found = p
 	}
 	if found == nil {
-		return nil, fmt.Errorf("path parameter %q is missing: set it with Path", name)
+		return nil, fmt.Errorf("path parameter %q is missing: set it with Path(%q, ...)%s", name, name, b.stray())
 	}
 	return found, nil
+}
+
+// stray names a parameter that the template does not have: it may be the one that is missing.
+func (b *Builder) stray() string {
+	for i := range b.count {
+		if p := b.param(i); p.kind <= secretPathParam && !uses(b.template, p.name) {
+			return fmt.Sprintf("; %q is set, and not in the template", p.name)
+		}
+	}
+	return ""
 }
 
 // allUsed finds path parameters that the template does not have.
 func (b *Builder) allUsed(template string) error {
 	for i := range b.count {
 		if p := b.param(i); p.kind <= secretPathParam && !uses(template, p.name) {
-			return fmt.Errorf("path parameter %q is not in the path template", p.name)
+			return fmt.Errorf("path parameter %q is not in the path template, where it would be {%s}", p.name, p.name)
 		}
 	}
 	return nil

@@ -2,7 +2,9 @@ package request
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"reflect"
 
 	"github.com/restconn/restconn/connection"
 )
@@ -21,7 +23,7 @@ import (
 // Errors are [*ResponseError], [*DecodeError] and, for all else, [*Error].
 func Do[T any](ctx context.Context, b Builder) (T, error) {
 	var v T
-	err := b.Into(ctx, &v)
+	_, err := b.into(ctx, &v)
 	if err != nil {
 		var zero T
 		return zero, err
@@ -53,6 +55,9 @@ func Full[T any](ctx context.Context, b Builder) (*Response[T], error) {
 
 // Into is [Do] for a value that exists: target is a pointer to it. After an error the value may be filled in part.
 func (b Builder) Into(ctx context.Context, target any) error {
+	if v := reflect.ValueOf(target); v.Kind() != reflect.Pointer || v.IsNil() {
+		return b.wrong(errors.New("the target of Into is not a pointer, or nil: to drop the body use Exec"))
+	}
 	_, err := b.into(ctx, target)
 	return err
 }
@@ -82,11 +87,11 @@ func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
 func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	call, err := b.call(ctx)
 	if err != nil {
-		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
+		return nil, b.wrong(err)
 	}
 	req, err := http.NewRequestWithContext(ctx, call.Method, "/", http.NoBody)
 	if err != nil {
-		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
+		return nil, b.wrong(err)
 	}
 	req.URL, req.Host = &call.URL, call.URL.Host
 	for _, f := range call.Header {
@@ -100,7 +105,7 @@ func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 		req.GetBody = call.Body
 	}
 	if req.Body, err = call.Body(); err != nil {
-		return nil, &Error{Stage: StageBuild, Method: b.method, URL: b.shownTemplate(), Err: err}
+		return nil, b.wrong(err)
 	}
 	return req, nil
 }
@@ -134,8 +139,7 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 		return nil, r.responseError(nil)
 	}
 	if target == nil && check == nil {
-		r.drain()
-		return x, nil
+		return x, r.drain()
 	}
 	if err := r.read(); err != nil {
 		return nil, err

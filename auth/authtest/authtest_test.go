@@ -395,13 +395,18 @@ type keyError struct{ key string }
 
 func (*keyError) Error() string { return "bad key" }
 
+// rude forgets that the caller's header wins.
+type rude struct{}
+
+func (rude) Authenticate(req *http.Request) error {
+	req.Header.Set("X-Key", "s3cret-key")
+	return nil
+}
+
 func Example() {
 	err := authtest.Check(context.Background(), authtest.Config{
 		New: func() auth.Authenticator {
-			return auth.Func(func(req *http.Request) error { // forgets that the caller's header wins
-				req.Header.Set("X-Key", "s3cret-key")
-				return nil
-			})
+			return rude{}
 		},
 		Secrets: []string{"s3cret-key"},
 	})

@@ -1,6 +1,7 @@
 package connectiontest
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -39,7 +40,7 @@ func pipe(client, server net.Addr, ended func()) (clientEnd, serverEnd *conn) {
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.in.read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = c.fault("read", err)
 	}
 	return n, err

@@ -33,9 +33,9 @@ var hello = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 func client(n *connectiontest.Network) *http.Client { return &http.Client{Transport: n.Transport()} }
 
 // fetch sends a request and returns the answer and its body.
-func fetch(t *testing.T, c *http.Client, method, url string, body io.Reader) (*http.Response, string) {
+func fetch(t *testing.T, c *http.Client, method, target string, body io.Reader) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	req, err := http.NewRequestWithContext(t.Context(), method, target, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +348,7 @@ func TestVirtualTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := connectiontest.NewNetwork(t)
-		slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		slow := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(30 * time.Second)
 			_, _ = io.WriteString(w, "late")
 		})
@@ -510,7 +510,7 @@ func TestCloseInFlight(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	})
 	pending, hold := io.Pipe()
-	defer hold.Close()
+	defer func() { _ = hold.Close() }()
 	var wg sync.WaitGroup
 	for _, srv := range []*connectiontest.Server{
 		n.Serve("http://plain.test", wait), n.Serve("https://secure.test", wait), n.ServeH2("https://two.test", wait),
@@ -588,17 +588,17 @@ func TestProxy(t *testing.T) {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		defer up.Close()
+		defer func() { _ = up.Close() }()
 		down, rw, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		defer down.Close()
+		defer func() { _ = down.Close() }()
 		_, _ = io.WriteString(down, "HTTP/1.1 200 OK\r\n\r\n")
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = io.Copy(up, rw); up.Close() })
-		wg.Go(func() { _, _ = io.Copy(down, up); down.Close() })
+		wg.Go(func() { _, _ = io.Copy(up, rw); _ = up.Close() })
+		wg.Go(func() { _, _ = io.Copy(down, up); _ = down.Close() })
 		wg.Wait()
 	}))
 	tr := n.Transport()
@@ -616,12 +616,12 @@ func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := connectiontest.NewNetwork(t)
-		n.ServeRaw("http://mute.test", func(c net.Conn) { time.Sleep(time.Hour) })
+		n.ServeRaw("http://mute.test", func(net.Conn) { time.Sleep(time.Hour) })
 		c, err := n.Dial(t.Context(), "tcp", "mute.test:80")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		start := time.Now()
 		if err := c.SetDeadline(start.Add(time.Second)); err != nil {
 			t.Fatal(err)
@@ -665,7 +665,7 @@ func TestHalfClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_, _ = io.WriteString(c, "hello")
 	if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -736,7 +736,7 @@ func TestPeerClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	written := 0
 	for err == nil { // until the server has closed
 		var n int

@@ -154,6 +154,7 @@ func (s *scanner) feed(p []byte) {
 
 func (s *scanner) endLine(line string) {
 	switch s.state {
+	case inData, stopped: // have no lines
 	case inHead:
 		if line == "" {
 			s.endHead()

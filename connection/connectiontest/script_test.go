@@ -347,7 +347,7 @@ func TestCut(t *testing.T) {
 		t.Errorf("Body = %q, want x", got)
 	}
 
-	hijacked := n.Serve("http://hijack.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	hijacked := n.Serve("http://hijack.test", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)

@@ -281,7 +281,7 @@ func (s *Server) receive(c *conn, number int) {
 		sc.Conn, sc.state = secure, &state
 	}
 	if s.config.raw != nil {
-		defer sc.Close()
+		defer func() { _ = sc.Close() }()
 		s.config.raw(sc)
 		return
 	}

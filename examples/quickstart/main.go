@@ -1,5 +1,6 @@
-// Quickstart opens a connection with an API key, sends a typed GET and a JSON POST, and survives a server that is out of order
-// for a moment. Without -url it runs against go-httpbin, a real HTTP server that it starts in-process on a loopback address.
+// Quickstart opens a connection with an API key, sends a typed GET and a JSON POST, and survives a server that is out
+// of order for a moment. Without -url it runs against go-httpbin, a real HTTP server that it starts in-process on a
+// loopback address.
 package main
 
 import (
@@ -40,11 +41,6 @@ type Order struct {
 func main() {
 	base := flag.String("url", "", "base URL of an httpbin service; empty: an embedded one")
 	flag.Parse()
-	if *base == "" {
-		server := httptest.NewServer(outOfOrder(httpbin.New().Handler()))
-		defer server.Close()
-		*base = server.URL
-	}
 	if err := run(context.Background(), os.Stdout, *base); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -52,6 +48,12 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer, base string) error {
+	if base == "" {
+		server := httptest.NewServer(outOfOrder(httpbin.New().Handler()))
+		defer server.Close()
+		base = server.URL
+	}
+
 	conn, err := connection.New(base,
 		connection.WithAuth(auth.APIKey(secrets.Static("key-123"), auth.InHeader("X-Api-Key"))),
 		connection.WithRetry(connection.Retry{Max: 3, Wait: connection.Constant(50 * time.Millisecond)}),

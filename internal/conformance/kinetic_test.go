@@ -90,10 +90,10 @@ func TestKineticTestPath(t *testing.T) {
 
 	row(t, "K-09 the test path is joined to the base URL like any other", func(r *Row) {
 		for _, c := range []struct{ base, path, want string }{
-			{"/root", "/health", "/root/health"},
-			{"/root/", "health", "/root/health"},
+			{"/base", "/health", "/base/health"},
+			{"/base/", "health", "/base/health"},
 			{"", "/api/v1/version", "/api/v1/version"},
-			{"/root", "/api/v1/version?deep=1", "/root/api/v1/version?deep=1"},
+			{"/base", "/api/v1/version?deep=1", "/base/api/v1/version?deep=1"},
 		} {
 			r.Case(c.base+" and "+c.path, func(r *Row) {
 				s := r.serve()

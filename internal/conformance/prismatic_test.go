@@ -519,7 +519,7 @@ func within(r *Row, got []time.Duration, want ...time.Duration) {
 
 func TestPrismaticRetryWhat(t *testing.T) {
 	t.Parallel()
-	all := connection.Retry{Max: 1, On: connection.OnAllErrors}
+	all := connection.Retry{Max: 1, On: connection.OnAllErrors()}
 	once := connection.Retry{Max: 1}
 	for _, tt := range []struct {
 		name   string

@@ -211,7 +211,7 @@ func (r *Row) OptionError(err error, option string) {
 }
 
 func hasOptionError(err error, option string) bool {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // walks the tree itself
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return hasOptionError(e, option) })
 	}
 	e, ok := errors.AsType[*connection.OptionError](err)

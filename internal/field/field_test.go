@@ -1,7 +1,6 @@
 package field_test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -46,7 +45,7 @@ func TestReserved(t *testing.T) {
 		"proxy-authorization": true, "Proxy-Connection": true, "te": true, "TRAILER": true, "transfer-encoding": true,
 		"upgrade": true, "Content-Type": false, "Cookie": false, "Authorization": false, "X-Host": false,
 	} {
-		t.Run(fmt.Sprintf("H8 %s", name), func(t *testing.T) {
+		t.Run("H8 "+name, func(t *testing.T) {
 			t.Parallel()
 			if got := field.Reserved(http.CanonicalHeaderKey(name)); got != want {
 				t.Errorf("Reserved is %t, want %t", got, want)

@@ -19,7 +19,7 @@ type Origin struct {
 
 // Faults of a URL that has no usable origin.
 var (
-	ErrScheme = errors.New("the scheme is not http or https")
+	ErrScheme = errors.New("it does not begin with http:// or https://")
 	ErrHost   = errors.New("there is no host")
 	ErrPort   = errors.New("the port is not a number from 1 to 65535")
 	ErrUser   = errors.New("there is a user name or a password in the URL")

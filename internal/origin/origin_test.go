@@ -9,7 +9,7 @@ import (
 	"github.com/restconn/restconn/internal/origin"
 )
 
-func parse(t testing.TB, s string) *url.URL {
+func parse(t *testing.T, s string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(s)
 	if err != nil {

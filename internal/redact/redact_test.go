@@ -76,7 +76,7 @@ func TestError(t *testing.T) {
 	t.Parallel()
 	inner := &url.Error{Op: "Get", URL: "https://api.test/?key=" + hidden, Err: io.ErrUnexpectedEOF}
 	other := &url.Error{Op: "Get", URL: "https://b.test/?key2=" + hidden, Err: io.EOF}
-	_, parse := url.Parse("https://user:" + hidden + "@api.test/%zz")
+	_, parse := url.Parse("https://user:" + hidden + "@api.test/%zz") //nolint:staticcheck // invalid on purpose
 	for _, tt := range []struct {
 		name string
 		err  error

@@ -20,8 +20,14 @@ func TestBody(t *testing.T) {
 		{"G8 cut in an object", "application/json", `{"keys": {"a": "hidd`, `{"keys": "[REDACTED]"`},
 		{"G8 a value that sounds like a name", "", `["token", "x", {"a":"key"}]`, `["token", "x", {"a":"key"}]`},
 		{"G8 several documents", "", `{"key":"hidden"}{"key":"hidden"}`, `{"key":"[REDACTED]"}{"key":"[REDACTED]"}`},
-		{"G8 a form", "application/x-www-form-urlencoded", "a=1&Client_Secret=hidden&b=2", "a=1&Client_Secret=[REDACTED]&b=2"},
-		{"G8 an element", "text/xml", `<a><Password>hidden</Password><b>x</b></a>`, `<a><Password>[REDACTED]</Password><b>x</b></a>`},
+		{
+			"G8 a form", "application/x-www-form-urlencoded",
+			"a=1&Client_Secret=hidden&b=2", "a=1&Client_Secret=[REDACTED]&b=2",
+		},
+		{
+			"G8 an element", "text/xml",
+			`<a><Password>hidden</Password><b>x</b></a>`, `<a><Password>[REDACTED]</Password><b>x</b></a>`,
+		},
 		{"G8 elements within", "", `<key i="1"><b>hidden</b></key><c/>`, `<key i="1">[REDACTED]</key><c/>`},
 		{"G8 CDATA", "", `<key><![CDATA[hidden]]></key>`, `<key>[REDACTED]</key>`},
 		{"G8 an attribute", "", `<login user="x" password="hidden"/>`, `<login user="x" password="[REDACTED]"/>`},
