@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/restconn/restconn/internal/redact"
 )
 
 // attemptStage gives every attempt a request of its own and a time limit.
@@ -18,11 +20,15 @@ func (s attemptStage) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // send makes an attempt at req; nil stands for the request of the call, as it is.
 func (s attemptStage) send(x *Exchange, req *http.Request) (*http.Response, error) {
+	if x.busy.Swap(true) {
+		return nil, errBusy
+	}
+	defer x.busy.Store(false)
 	x.attempt.end()
 	x.made++
 	a, err := x.newAttempt(req)
 	if err != nil {
-		return nil, err
+		return nil, redact.Error(err)
 	}
 	x.attempt = a
 	resp, err := s.next.RoundTrip(&a.request)
@@ -58,6 +64,7 @@ type attempt struct {
 	timer  *time.Timer
 	idle   bool // the idle limit rules, not the attempt limit
 	stream bool // the attempt limit never rules again
+	wanted bool // somebody waits for the next byte of the stream
 	done   bool
 }
 
@@ -126,6 +133,26 @@ func (a *attempt) restart(idle bool) {
 	a.timer.Reset(d)
 }
 
+// upload starts the idle limit anew while a long body is being sent, and the attempt limit when that has ended. On a
+// stream it does so only while somebody waits: without that, nothing is late.
+func (a *attempt) upload(more bool) {
+	a.mu.Lock()
+	quiet := a.stream && !a.wanted
+	a.mu.Unlock()
+	if !quiet {
+		a.restart(more)
+	}
+}
+
+// hasten gives an attempt whose response is not wanted one more moment.
+func (a *attempt) hasten(d time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.done {
+		a.timer.Reset(d)
+	}
+}
+
 // open makes the attempt that of a stream: from now on the idle limit rules, while somebody reads.
 func (a *attempt) open() {
 	a.mu.Lock()
@@ -134,10 +161,19 @@ func (a *attempt) open() {
 	a.timer.Stop()
 }
 
-// pause stops the limit until the next restart.
+// await starts the idle limit: somebody waits for the next byte of the stream.
+func (a *attempt) await() {
+	a.mu.Lock()
+	a.wanted = true
+	a.mu.Unlock()
+	a.restart(true)
+}
+
+// pause stops the limit until the next await.
 func (a *attempt) pause() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.wanted = false
 	a.timer.Stop()
 }
 

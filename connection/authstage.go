@@ -151,12 +151,14 @@ func asAuthError(err error) error {
 
 // authenticate lets the authenticator change headers and query of the request, and nothing else.
 func authenticate(x *Exchange, req *http.Request) error {
-	scheme, host := req.URL.Scheme, req.URL.Host
+	method, before := req.Method, *req.URL
 	if err := x.auth.authenticator.Authenticate(req); err != nil {
 		return asAuthError(err)
 	}
-	if req.URL.Scheme != scheme || req.URL.Host != host {
-		return &auth.Error{Err: errors.New("the authenticator changed the origin of the request")}
+	u := req.URL
+	if u == nil || u.Scheme != before.Scheme || u.Host != before.Host || u.EscapedPath() != before.EscapedPath() ||
+		req.Method != method || req.Host != before.Host {
+		return &auth.Error{Err: errors.New("the authenticator changed more than headers and query")}
 	}
 	if err := validateURL(req.URL); err != nil {
 		return &auth.Error{Err: fmt.Errorf("the authenticator changed the URL: %w", err)}

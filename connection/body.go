@@ -3,46 +3,106 @@ package connection
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"sync/atomic"
+
+	"github.com/restconn/restconn/internal/membody"
 )
 
 // longBody is the length from which on the idle limit rules while a request body is being sent.
 const longBody = 64 << 10
 
-// openBody opens the body of the attempt. A middleware may have put one on its request.
+// openBody opens the body of the attempt.
 func (x *Exchange) openBody(a *attempt) error {
 	req := &a.request
-	given, open := req.Body, req.GetBody
-	body, err := x.nextBody(req)
+	body, open, err := x.nextBody(req)
+	if err == nil && body != nil && req.ContentLength == 0 {
+		body, err = x.emptyBody(req, body)
+	}
 	if err != nil || body == nil {
 		return err
 	}
-	if req.ContentLength == 0 && body != http.NoBody && given == nil {
-		_ = body.Close()
-		body = http.NoBody // otherwise net/http takes 0 for an unknown length
-	}
-	req.Body = body
-	if req.ContentLength < 0 || req.ContentLength > longBody {
-		req.Body = a.sending(body)
-		if open != nil { // a redirect, a challenge or net/http may want it
-			req.GetBody = func() (io.ReadCloser, error) {
-				body, err := openAgain(open)
-				if err != nil {
-					return nil, err
-				}
-				return a.sending(body), nil
+	length := req.ContentLength
+	req.Body, req.GetBody = a.sending(body, length), nil
+	if open != nil { // a redirect, a challenge or net/http may want it
+		req.GetBody = func() (io.ReadCloser, error) {
+			body, err := openAgain(open)
+			if err != nil {
+				return nil, err
 			}
+			return a.sending(body, length), nil
 		}
 	}
 	return nil
 }
 
-// sending lets the idle limit rule while the long body is being sent.
-func (a *attempt) sending(body io.ReadCloser) io.ReadCloser {
-	a.restart(true)
-	b := &requestBody{ReadCloser: body, attempt: a}
+// nextBody returns the body for an attempt, and what opens it again; nil where there is none. A body that a middleware
+// has put on the request is sent once: whatever GetBody came with the request belongs to another body.
+func (x *Exchange) nextBody(req *http.Request) (io.ReadCloser, func() (io.ReadCloser, error), error) {
+	placed, ours := req.Body.(*placedBody)
+	switch {
+	case req.Body == http.NoBody:
+		return http.NoBody, nil, nil
+	case req.Body != nil && !ours && same(x.lent, req.Body):
+		return nil, nil, ErrNotReplayable
+	case req.Body != nil && !ours:
+		x.lent = req.Body
+		return req.Body, nil, nil
+	case ours && !placed.taken:
+		placed.taken = true
+		return placed.ReadCloser, req.GetBody, nil
+	case req.GetBody != nil:
+		body, err := openAgain(req.GetBody)
+		return body, req.GetBody, err
+	case x.call.Body == nil:
+		return nil, nil, nil
+	case x.opened:
+		return nil, nil, ErrNotReplayable
+	}
+	x.opened = true
+	body, err := openAgain(x.call.Body)
+	return body, nil, err
+}
+
+// placedBody is the body that call middleware sees.
+type placedBody struct {
+	io.ReadCloser
+	taken bool
+}
+
+// same reports whether two bodies are one. Of those that cannot be compared, that is assumed.
+func same(a, b io.ReadCloser) bool {
+	if a == nil || reflect.TypeOf(a) != reflect.TypeOf(b) {
+		return false
+	}
+	return !reflect.TypeOf(a).Comparable() || a == b
+}
+
+// emptyBody returns the body of a request of length 0, which to net/http means that the length is not known.
+func (x *Exchange) emptyBody(req *http.Request, body io.ReadCloser) (io.ReadCloser, error) {
+	if x.call.Body == nil || x.lent != nil { // a middleware's, which has not said how long it is
+		req.ContentLength = -1
+		return body, nil
+	}
+	n, _ := io.ReadFull(body, make([]byte, 1))
+	_ = body.Close()
+	if n > 0 {
+		return nil, &openError{errors.New("its length is given as 0, and there is something in it")}
+	}
+	return http.NoBody, nil
+}
+
+// sending guards a body while it is being sent: see [requestBody]. One that lies in memory and is short needs no guard.
+func (a *attempt) sending(body io.ReadCloser, length int64) io.ReadCloser {
+	long := length < 0 || length > longBody
+	if _, ok := body.(*membody.Body); body == http.NoBody || ok && !long {
+		return body
+	}
+	b := &requestBody{ReadCloser: body, attempt: a, length: length, long: long}
+	b.uploading(true)
 	b.keep = context.AfterFunc(a.ctx, func() { _ = b.closeOnce() })
 	return b
 }
@@ -65,36 +125,34 @@ type openError struct{ err error }
 func (e *openError) Error() string { return "open the request body: " + e.err.Error() }
 func (e *openError) Unwrap() error { return e.err }
 
-// nextBody returns the body for an attempt; nil if there is none.
-func (x *Exchange) nextBody(req *http.Request) (io.ReadCloser, error) {
-	first := x.made == 1
-	switch {
-	case first && req.Body != nil:
-		return req.Body, nil
-	case req.GetBody != nil:
-		return openAgain(req.GetBody)
-	case first && x.call.Body != nil:
-		x.opened = true
-		return openAgain(x.call.Body)
-	case req.Body != nil || x.call.Body != nil:
-		return nil, ErrNotReplayable
-	}
-	return nil, nil //nolint:nilnil // no body is no error
-}
-
-// requestBody is a long body on its way out: every read starts the idle limit anew, and its end the attempt limit. It
-// is closed when the attempt ends, because net/http waits for a read that is under way, however long that takes.
+// requestBody is a body on its way out. It is closed when the attempt ends, because net/http waits for a read that is
+// under way, however long that takes; it has to be as long as was declared, which HTTP/2 does not check; and if it is
+// long, every read starts the idle limit anew, and its end the attempt limit.
 type requestBody struct {
 	io.ReadCloser
 	attempt *attempt
 	keep    func() bool // takes back the close at the end of the attempt
 	closed  atomic.Bool
+	long    bool
+	length  int64 // as declared; -1 if it is not known
+	read    int64
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.attempt.restart(err == nil)
+	b.read += int64(n)
+	b.uploading(err == nil)
+	if err == io.EOF && b.length >= 0 && b.read != b.length { //nolint:errorlint // a reader's EOF is not wrapped
+		err = fmt.Errorf("the request body has %d bytes, and %d were declared: %w", b.read, b.length, io.ErrUnexpectedEOF)
+	}
 	return n, err
+}
+
+// uploading tells the attempt that a long body is on its way, or has ended.
+func (b *requestBody) uploading(more bool) {
+	if b.long {
+		b.attempt.upload(more)
+	}
 }
 
 func (b *requestBody) Close() error {
@@ -128,14 +186,22 @@ func (b *responseBody) stream() {
 
 func (b *responseBody) Read(p []byte) (int, error) {
 	if b.idle {
-		b.exchange.attempt.restart(true)
+		b.exchange.attempt.await()
 		defer b.exchange.attempt.pause() // a reader that takes its time is not an idle server
 	}
 	n, err := b.rc.Read(p)
-	if err != nil && (!errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && !b.closed.Load() {
-		err = b.exchange.explain(err)
+	if err != nil && !b.closed.Load() && (err != io.EOF || b.exchange.over()) { //nolint:errorlint // the end is bare
+		err = notTheEnd(b.exchange.explain(err))
 	}
 	return n, err
+}
+
+// notTheEnd keeps the cause of a context's end, which may be io.EOF, from looking like the end of the body.
+func notTheEnd(err error) error {
+	if err == io.EOF { //nolint:errorlint // the end is bare
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 func (b *responseBody) Close() error {

@@ -97,6 +97,8 @@ func (f *Field) validate() error {
 	switch {
 	case f.Name == "Proxy-Authorization":
 		return errors.New("Proxy-Authorization is for proxies and not for services")
+	case f.Name == "Idempotency-Key" && strings.TrimSpace(f.Value) == "":
+		return errors.New("the Idempotency-Key is empty")
 	case !field.IsValue(f.Value):
 		return errors.New("the value of " + f.Name + " has control bytes")
 	}

@@ -193,10 +193,13 @@ func (c *Connection) call(req *http.Request) (Call, error) {
 	if req.URL == nil {
 		return Call{}, &OptionError{Option: "request", Err: errors.New("there is no URL")}
 	}
+	if len(req.Trailer) > 0 || req.ContentLength > 0 && req.Body == nil {
+		return Call{}, &OptionError{Option: "request", Err: errors.New("it has trailers, or a length without a body")}
+	}
 	if req.Host != "" && req.Host != req.URL.Host {
 		return Call{}, &OptionError{Option: "request", Err: errors.New("its Host is not the host of its URL")}
 	}
-	call := Call{Method: req.Method, URL: *req.URL, BodyLen: req.ContentLength}
+	call := Call{Method: req.Method, URL: *req.URL, BodyLen: req.ContentLength, ShownPath: redact.Path(req.Context())}
 	if call.Method == "" {
 		call.Method = http.MethodGet
 	}
@@ -217,6 +220,9 @@ func (c *Connection) call(req *http.Request) (Call, error) {
 		call.BodyLen = 0
 	case req.GetBody != nil:
 		call.Body = req.GetBody
+		if call.BodyLen == 0 { // which on a request of net/http means that it is not known
+			call.BodyLen = -1
+		}
 	default:
 		call.BodyOnce, call.Body = true, func() (io.ReadCloser, error) { return req.Body, nil }
 		if call.BodyLen == 0 {
@@ -269,6 +275,9 @@ func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.c.Do(req)
 	if err != nil {
 		return nil, err
+	}
+	if !t.c.together(resp.Request.URL, req.URL) { // the client would file them under the URL that it has asked for
+		resp.Header.Del("Set-Cookie")
 	}
 	resp.Request = req
 	return resp, nil

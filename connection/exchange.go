@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/restconn/restconn/internal/redact"
@@ -32,6 +33,9 @@ type Exchange struct {
 	query   string        // of the hop under way, as it was after authentication; "" if there was none
 	made    int32         // attempts
 	opened  bool          // the body was opened
+	lent    io.ReadCloser // the last body that a middleware has put on the request
+	busy    atomic.Bool   // an attempt is under way
+	hopBusy atomic.Bool   // a hop is under way
 	vouched bool          // the retry policy was set on the request: it applies whatever the method
 	history []Attempt
 }
@@ -48,6 +52,12 @@ type exchangeContext Exchange
 func (c *exchangeContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
 func (c *exchangeContext) Done() <-chan struct{}       { return c.ctx.Done() }
 func (c *exchangeContext) Err() error                  { return c.ctx.Err() }
+
+// String keeps fmt from printing what the call is made of, as it does with contexts that wrap this one.
+func (c *exchangeContext) String() string { return "restconn." + (*Exchange)(c).call.Method }
+
+// Format writes String for every verb.
+func (c *exchangeContext) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 func (c *exchangeContext) Value(key any) any {
 	switch key.(type) {
@@ -119,7 +129,7 @@ func (x *Exchange) prepare() error {
 	if err := x.checkOrigin(); err != nil {
 		return err
 	}
-	if x.call.BodyOnce && x.retry.Max > 0 && x.repeatable() {
+	if x.call.BodyOnce && x.retry.Max > 0 && x.repeatable(nil) {
 		return &OptionError{Option: "Retry", Err: ErrNotReplayable}
 	}
 	if x.limits.Total != NoTimeout {
@@ -153,9 +163,9 @@ func (x *Exchange) source() (*http.Request, error) {
 	if x.call.Body == nil || len(x.conn.config.middleware) == 0 {
 		return &req, nil
 	}
-	var err error
 	x.opened = true
-	req.Body, err = openAgain(x.call.Body)
+	body, err := openAgain(x.call.Body)
+	req.Body = &placedBody{ReadCloser: body}
 	return &req, err
 }
 
@@ -231,6 +241,9 @@ func (x *Exchange) run() error {
 	if err != nil && as[*RetryError](err) {
 		return err // it holds the end of the context and all that was before
 	}
+	if err == nil && resp == nil {
+		err = errNoResponse
+	}
 	if err != nil {
 		return x.explain(err)
 	}
@@ -264,6 +277,11 @@ func (x *Exchange) Stream() {
 	}
 }
 
+// over reports whether the context of the exchange has ended.
+func (x *Exchange) over() bool {
+	return x.ctx.Err() != nil || x.attempt != nil && x.attempt.ctx.Err() != nil
+}
+
 // explain says why the exchange failed: if its context has ended, that is the reason, whatever the transport made of
 // it.
 func (x *Exchange) explain(err error) error {
@@ -289,9 +307,13 @@ func (x *Exchange) maxRedirects() int {
 	return x.conn.config.maxRedirects
 }
 
-// repeatable reports whether a request that has reached the server may be sent again.
-func (x *Exchange) repeatable() bool {
-	return x.vouched || idempotent(x.call.Method) || x.call.has("Idempotency-Key")
+// repeatable reports whether a request that has reached the server may be sent again. req is what a middleware has made
+// of the call's; nil if there is none.
+func (x *Exchange) repeatable(req *http.Request) bool {
+	if req == nil {
+		return x.vouched || idempotent(x.call.Method) || x.call.has("Idempotency-Key")
+	}
+	return x.vouched || idempotent(req.Method) || req.Header.Get("Idempotency-Key") != ""
 }
 
 // History returns what became of each attempt, oldest first.

@@ -57,6 +57,8 @@ func WithHeader(name, value string) Option {
 			return errors.New(canonical + " is not set by hand")
 		case !field.IsValue(value):
 			return errors.New("the value of " + canonical + " has control bytes")
+		case canonical == "Idempotency-Key":
+			return errors.New("one Idempotency-Key for all requests would make one request of them: use Idempotent")
 		}
 		cfg.header.Add(canonical, value)
 		return nil

@@ -42,7 +42,15 @@ type cookieStage struct {
 }
 
 func (s cookieStage) RoundTrip(req *http.Request) (*http.Response, error) {
-	if s.jar == nil || isForeign(req) || !exchangeOf(req).conn.trusts(req.URL) {
+	x := exchangeOf(req)
+	if x == nil {
+		return nil, errContext
+	}
+	if x.hopBusy.Swap(true) {
+		return nil, errBusy
+	}
+	defer x.hopBusy.Store(false)
+	if s.jar == nil || isForeign(req) || x.mayCarryCredentials(req.URL) != nil {
 		return s.next.RoundTrip(req)
 	}
 	for _, cookie := range s.jar.Cookies(req.URL) {

@@ -25,16 +25,16 @@ func (s redirectStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	most := x.maxRedirects()
 	for followed := 0; ; followed++ {
 		resp, err := s.next.RoundTrip(req)
+		if err == nil && resp == nil {
+			err = errNoResponse
+		}
 		if err != nil && followed > 0 {
 			return nil, fmt.Errorf("after a redirect to %s: %w", redact.Printable(req.URL.Host), err)
 		}
 		if err != nil || most == 0 || !isRedirect(resp) {
 			return resp, err
 		}
-		next, err := x.follow(req, resp)
-		if err == nil && next != nil && followed == most {
-			err = redirectError(resp, next.URL, ErrTooManyRedirects)
-		}
+		next, err := x.follow(req, resp, followed < most)
 		if err != nil {
 			discard(resp)
 			return nil, err
@@ -58,17 +58,24 @@ func isRedirect(resp *http.Response) bool {
 
 // follow returns the request that a redirect asks for; nil if the redirect itself is the answer to give, since its body
 // cannot be sent again.
-func (x *Exchange) follow(req *http.Request, resp *http.Response) (*http.Request, error) {
+func (x *Exchange) follow(req *http.Request, resp *http.Response, allowed bool) (*http.Request, error) {
 	target, err := location(x.bare().URL, resp)
 	if err != nil {
 		return nil, redirectError(resp, nil, err)
 	}
-	target.RawQuery = withoutAdded(target.RawQuery, x.bare().URL.RawQuery, x.query)
+	credentials := added(x.bare().URL.RawQuery, x.query)
+	target.RawQuery = without(credentials, target.RawQuery)
 	foreign := isForeign(req) || !x.conn.together(req.URL, target)
 	method := redirectMethod(req.Method, resp.StatusCode)
 	keepBody := method == req.Method && resp.StatusCode != http.StatusSeeOther && hasBody(req)
 	if err := x.mayFollow(req.URL, target, method, foreign, keepBody); err != nil {
 		return nil, redirectError(resp, target, err)
+	}
+	if foreign && carries(target, credentials) {
+		return nil, redirectError(resp, target, errors.New("it would carry a credential in its URL to another origin"))
+	}
+	if !allowed {
+		return nil, redirectError(resp, target, ErrTooManyRedirects)
 	}
 	if keepBody && req.GetBody == nil {
 		return nil, nil //nolint:nilnil // as documented
@@ -149,21 +156,47 @@ func location(base *url.URL, resp *http.Response) (*url.URL, error) {
 	return target, nil
 }
 
-// withoutAdded returns query without the pairs that the authenticator has added to before, which made it after: many a
-// redirect repeats the query that came, and wherever it leads, the credential in it is not to go along.
-func withoutAdded(query, before, after string) string {
-	if query == "" || after == "" || after == before {
-		return query
+// added returns the pairs, decoded, that the authenticator has added to the query before, which made it after.
+func added(before, after string) map[string]bool {
+	pairs := make(map[string]bool)
+	if after == "" || after == before {
+		return pairs
 	}
-	known := slices.Collect(strings.SplitSeq(before, "&"))
-	added := make(map[string]bool)
+	known := make(map[string]bool)
+	for pair := range strings.SplitSeq(before, "&") {
+		known[decoded(pair)] = true
+	}
 	for pair := range strings.SplitSeq(after, "&") {
-		if pair != "" && !slices.Contains(known, pair) {
-			added[decoded(pair)] = true
+		if d := decoded(pair); pair != "" && !known[d] {
+			pairs[d] = true
 		}
 	}
-	kept := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return added[decoded(pair)] })
+	return pairs
+}
+
+// without returns query without those pairs: many a redirect repeats the query that came, and wherever it leads, the
+// credential in it is not to go along.
+func without(pairs map[string]bool, query string) string {
+	if query == "" || len(pairs) == 0 {
+		return query
+	}
+	kept := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return pairs[decoded(pair)] })
 	return strings.Join(kept, "&")
+}
+
+// carries reports whether a URL has the value of one of the pairs anywhere in it, however often it was escaped.
+func carries(target *url.URL, pairs map[string]bool) bool {
+	const layers = 4
+	text := target.RequestURI()
+	for range layers {
+		for pair := range pairs {
+			if _, value, _ := strings.Cut(pair, "="); value != "" && strings.Contains(text, value) {
+				return true
+			}
+		}
+		text = decoded(text)
+	}
+	return false
 }
 
 // decoded returns a pair of a query in the one form that all its spellings have.

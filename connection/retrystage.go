@@ -22,11 +22,14 @@ type retryStage struct{ next http.RoundTripper }
 
 func (s retryStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req)
+	if x == nil {
+		return nil, errContext
+	}
 	if x.retry.Max == 0 {
 		return s.next.RoundTrip(req)
 	}
 	l := &retryLoop{exchange: x, next: s.next, request: req, delays: x.retry.Wait.start()}
-	if !x.repeatable() {
+	if !x.repeatable(req) {
 		l.request = req.WithContext(httptrace.WithClientTrace(req.Context(), l.reach.trace()))
 	}
 	return l.run()
@@ -115,6 +118,7 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 		return false, nil
 	}
 	if l.err == nil {
+		l.exchange.attempt.hasten(timeToDiscard)
 		discard(l.response)
 	}
 	l.exchange.attempt.end() // its limit does not go on in the wait
@@ -122,6 +126,9 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 	l.exchange.history[made-1].Wait = wait
 	return true, nil
 }
+
+// timeToDiscard is how long the body of an unwanted response is waited for.
+const timeToDiscard = time.Second
 
 // worthwhile reports whether the outcome of the attempt calls for another.
 func (l *retryLoop) worthwhile(made int) bool {
@@ -133,7 +140,7 @@ func (l *retryLoop) worthwhile(made int) bool {
 
 // mayRepeat reports whether the request may be sent again.
 func (l *retryLoop) mayRepeat() bool {
-	return l.exchange.repeatable() || !l.exchange.call.BodyOnce && l.err != nil && l.reach.missed(l.err)
+	return l.exchange.repeatable(l.request) || !l.exchange.call.BodyOnce && l.err != nil && l.reach.missed(l.err)
 }
 
 // nextWait returns how long to wait, or what that would be too long for.

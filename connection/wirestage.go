@@ -32,7 +32,11 @@ func (e *TransportError) Unwrap() error { return e.Err }
 // wireStage is the border to the transport, which may be anybody's.
 type wireStage struct{ transport http.RoundTripper }
 
-var errNoResponse = errors.New("the transport returned neither a response nor an error")
+var (
+	errNoResponse = errors.New("the transport, or a middleware, returned neither a response nor an error")
+	errBusy       = &OptionError{Option: "middleware", Err: errors.New("it called next while another call of next was under way")}
+	errContext    = &OptionError{Option: "middleware", Err: errors.New("it passed on a request with a context of its own: derive it")}
+)
 
 func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := s.transport.RoundTrip(req)

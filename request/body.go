@@ -1,13 +1,13 @@
 package request
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/url"
 	"slices"
-	"strings"
+
+	"github.com/restconn/restconn/internal/membody"
 )
 
 // Body makes the body of a request. Implementations are immutable and safe for concurrent use.
@@ -56,8 +56,7 @@ func Text(s string) Body { return textBody(s) }
 type textBody string
 
 func (b textBody) Payload() (Payload, error) {
-	open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(string(b))), nil }
-	return Payload{Open: open, Len: int64(len(b)), ContentType: "text/plain; charset=utf-8"}, nil
+	return inMemory("text/plain; charset=utf-8", []byte(b)), nil
 }
 
 // Bytes is a copy of data, with the given content type.
@@ -71,18 +70,9 @@ type bytesBody struct {
 func (b bytesBody) Payload() (Payload, error) { return inMemory(b.contentType, b.data), nil }
 
 func inMemory(contentType string, data []byte) Payload {
-	open := func() (io.ReadCloser, error) {
-		b := new(memory)
-		b.Reset(data)
-		return b, nil
-	}
+	open := func() (io.ReadCloser, error) { return membody.New(data), nil }
 	return Payload{Open: open, Len: int64(len(data)), ContentType: contentType}
 }
-
-// memory is a body in memory. There is nothing to close.
-type memory struct{ bytes.Reader }
-
-func (*memory) Close() error { return nil }
 
 // Open is a body that open opens anew for every attempt. size is its length in bytes; -1 if it is not known.
 func Open(contentType string, size int64, open func() (io.ReadCloser, error)) Body {

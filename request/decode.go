@@ -24,6 +24,8 @@ const (
 	mostDrained = 256 << 10
 	// mostPooled is the size of the largest buffer that is kept for the next response.
 	mostPooled = 1 << 20
+	// mostTrusted is how much memory is set aside because a server says so.
+	mostTrusted = 1 << 20
 	// firstBuffer is the size of a buffer for a body of unknown length.
 	firstBuffer = 4 << 10
 )
@@ -67,7 +69,7 @@ func (r *reader) read() error {
 		size = firstBuffer
 	}
 	// One byte more than the body: the read that finds the end needs room.
-	r.data = slices.Grow(r.data[:0], int(size)+1)
+	r.data = slices.Grow(r.data[:0], int(min(size, mostTrusted))+1)
 	for {
 		n, err := r.exchange.Response.Body.Read(r.data[len(r.data):cap(r.data)])
 		r.data = r.data[:len(r.data)+n]
@@ -79,9 +81,20 @@ func (r *reader) read() error {
 		case err != nil:
 			return r.brokeOff(int64(len(r.data)), err)
 		case len(r.data) == cap(r.data):
-			r.data = slices.Grow(r.data, len(r.data))
+			r.grow(size)
 		}
 	}
+}
+
+// grow makes room for more of a body of which that size is declared. A server that lies about it gains little.
+func (r *reader) grow(size int64) {
+	const factor = 8
+	have := int64(len(r.data))
+	if size > have && size < factor*have {
+		r.data = slices.Grow(r.data, int(size-have)+1)
+		return
+	}
+	r.data = slices.Grow(r.data, len(r.data))
 }
 
 // drain reads an unwanted body, so far as that is worth a connection. A body that breaks off is an error all the same.
@@ -94,7 +107,7 @@ func (r *reader) drain() error {
 }
 
 // isEnd reports whether err is the end of a body that is whole.
-func isEnd(err error) bool { return errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) }
+func isEnd(err error) bool { return err == io.EOF } //nolint:errorlint // the end is bare: a cause may be an EOF too
 
 func (r *reader) brokeOff(n int64, err error) error {
 	return r.fail(StageRead, fmt.Errorf("the response body broke off after %d bytes: %w", n, err))
@@ -197,7 +210,7 @@ func rawJSON(data []byte, target *json.RawMessage) error {
 		return nil
 	}
 	if !json.Valid(data) {
-		return json.Unmarshal(data, new(any))
+		return withoutData(json.Unmarshal(data, new(any)))
 	}
 	*target = slices.Clone(data)
 	return nil
@@ -220,18 +233,45 @@ func decodeJSON(data []byte, target any) error {
 		return errors.New("the body is null")
 	}
 	if !keepsNumbers(t) {
-		return json.Unmarshal(data, target)
+		return withoutData(json.Unmarshal(data, target))
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	if err := d.Decode(target); err != nil {
-		return err
+		return withoutData(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is something after the JSON value")
 	}
 	return nil
 }
+
+// dataError is an error of encoding/json, or of a method that it has called, without what it may repeat of the body.
+type dataError struct{ err error }
+
+func withoutData(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &dataError{err}
+}
+
+func (e *dataError) Error() string {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](e.err); ok {
+		kind, _, _ := strings.Cut(wrong.Value, " ") // "number 12" has the number in it
+		where := ""
+		if wrong.Field != "" {
+			where = "field " + wrong.Field + " of "
+		}
+		return fmt.Sprintf("cannot unmarshal %s into %stype %v (byte %d)", kind, where, wrong.Type, wrong.Offset)
+	}
+	if syntax, ok := errors.AsType[*json.SyntaxError](e.err); ok {
+		return fmt.Sprintf("%v (byte %d)", syntax, syntax.Offset)
+	}
+	return fmt.Sprintf("a value does not fit its type (%T)", e.err)
+}
+
+func (e *dataError) Unwrap() error { return e.err }
 
 // canBeAbsent reports whether the zero value of t says that there is nothing.
 func canBeAbsent(t reflect.Type) bool {

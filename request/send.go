@@ -30,7 +30,7 @@ func (b *Builder) send(ctx context.Context, accept string) (*connection.Exchange
 
 // wrong makes the error of a request that cannot be built. It shows the template, without its query.
 func (b *Builder) wrong(err error) error {
-	e := &Error{Stage: StageBuild, Method: b.method, Err: err}
+	e := &Error{Stage: StageBuild, Method: b.method, Err: redact.Error(err)}
 	if b.conn == nil {
 		return e
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/origin"
 )
 
 // maxURL is the length of the longest URL that is sent, in bytes.
@@ -69,6 +70,9 @@ func (b *Builder) split() (url.URL, string, error) {
 		return url.URL{}, "", errors.New("the path is not a URL")
 	case base.User != nil:
 		return url.URL{}, "", errors.New("the URL has a user name or a password in it: use Auth(auth.Basic(...))")
+	}
+	if _, err := origin.Of(base); err != nil {
+		return url.URL{}, "", fmt.Errorf("the URL: %w", err)
 	}
 	base.Scheme, base.Host = strings.ToLower(base.Scheme), strings.ToLower(base.Host)
 	return *base, b.template[end:], nil

@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/redact"
 )
 
 // Do sends the request and returns the decoded body of a successful response. T decides how it is decoded:
@@ -89,7 +90,7 @@ func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, b.wrong(err)
 	}
-	req, err := http.NewRequestWithContext(ctx, call.Method, "/", http.NoBody)
+	req, err := http.NewRequestWithContext(redact.WithPath(ctx, call.ShownPath), call.Method, "/", http.NoBody)
 	if err != nil {
 		return nil, b.wrong(err)
 	}

@@ -21,6 +21,7 @@ type Origin struct {
 var (
 	ErrScheme = errors.New("it does not begin with http:// or https://")
 	ErrHost   = errors.New("there is no host")
+	ErrASCII  = errors.New("the host has characters outside ASCII: write it in punycode, xn--...")
 	ErrPort   = errors.New("the port is not a number from 1 to 65535")
 	ErrUser   = errors.New("there is a user name or a password in the URL")
 )
@@ -35,6 +36,9 @@ func Of(u *url.URL) (Origin, error) {
 	}
 	if o.host == "" || u.Opaque != "" {
 		return Origin{}, ErrHost
+	}
+	if strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }) {
+		return Origin{}, ErrASCII // folding case, as above, and looking up a name do not agree on it
 	}
 	if o.port == "" {
 		o.port = map[string]string{"http": "80", "https": "443"}[o.scheme]

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"html"
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -121,6 +123,21 @@ func (s Scrubber) tail(text string) string {
 	return text
 }
 
+// escapes are the ways of JSON and HTML to write a character in another form, which some encoders use without need.
+var escapes = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\/`) //nolint:gochecknoglobals // never changed
+
+// hidden reports whether a live credential stands in the text in another form.
+func (s Scrubber) hidden(text string) bool {
+	plain := html.UnescapeString(escapes.ReplaceAllStringFunc(text, func(escape string) string {
+		var c string
+		if json.Unmarshal([]byte(`"`+escape+`"`), &c) != nil {
+			return escape
+		}
+		return c
+	}))
+	return plain != text && slices.ContainsFunc(s.live, func(v string) bool { return strings.Contains(plain, v) })
+}
+
 // Body returns what may be shown of a body, or of its beginning if it was cut off: nothing of a binary one.
 func (s Scrubber) Body(contentType string, body []byte, cut bool) string {
 	media, _, _ := mime.ParseMediaType(contentType)
@@ -131,6 +148,9 @@ func (s Scrubber) Body(contentType string, body []byte, cut bool) string {
 		return Mask
 	}
 	text := s.Text(string(body))
+	if s.hidden(text) {
+		return Mask
+	}
 	if cut {
 		text = s.tail(text)
 	}
