@@ -34,7 +34,8 @@ func TestHostOutsideASCII(t *testing.T) {
 	t.Parallel()
 	n := connectiontest.NewNetwork(t)
 	evil := n.Serve("https://xn--api-bec.example.com", status(200))
-	n.Serve("https://api.example.com", http.RedirectHandler("https://ap\u0130.example.com/x", http.StatusTemporaryRedirect))
+	away := http.RedirectHandler("https://ap\u0130.example.com/x", http.StatusTemporaryRedirect)
+	n.Serve("https://api.example.com", away)
 	conn := connect(t, "https://api.example.com", n.Option(), hunter())
 	err := request.Post(conn, "/").Text("private").Exec(t.Context())
 	if _, ok := errors.AsType[*connection.RedirectError](err); !ok {
@@ -195,7 +196,8 @@ func TestNestedCredential(t *testing.T) {
 			w.Header().Set("Location", "https://login.test/?next="+next)
 			w.WriteHeader(http.StatusFound)
 		}))
-		conn := connect(t, home.URL, n.Option(), connection.WithAuth(auth.APIKey(secrets.Static(key), auth.InQuery("api_key"))))
+		inQuery := auth.APIKey(secrets.Static(key), auth.InQuery("api_key"))
+		conn := connect(t, home.URL, n.Option(), connection.WithAuth(inQuery))
 		_ = request.Get(conn, "/x").Exec(t.Context())
 		for _, r := range evil.Requests() {
 			if strings.Contains(r.Raw, "CANARY") {
@@ -210,11 +212,11 @@ func TestMisbehavingMiddleware(t *testing.T) {
 	t.Parallel()
 	stranger := func(next http.RoundTripper) http.RoundTripper {
 		return transport(func(req *http.Request) (*http.Response, error) {
-			return next.RoundTrip(req.WithContext(context.Background())) //nolint:contextcheck // that is the fault
+			return next.RoundTrip(req.WithContext(context.Background()))
 		})
 	}
 	nothing := func(http.RoundTripper) http.RoundTripper {
-		return transport(func(*http.Request) (*http.Response, error) { return nil, nil }) //nolint:nilnil // that is the fault
+		return transport(func(*http.Request) (*http.Response, error) { return nil, nil })
 	}
 	hedge := func(next http.RoundTripper) http.RoundTripper {
 		return transport(func(req *http.Request) (*http.Response, error) {

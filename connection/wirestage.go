@@ -34,9 +34,13 @@ type wireStage struct{ transport http.RoundTripper }
 
 var (
 	errNoResponse = errors.New("the transport, or a middleware, returned neither a response nor an error")
-	errBusy       = &OptionError{Option: "middleware", Err: errors.New("it called next while another call of next was under way")}
-	errContext    = &OptionError{Option: "middleware", Err: errors.New("it passed on a request with a context of its own: derive it")}
+	errBusy       = middlewareError("it called next while another call of next was under way")
+	errContext    = middlewareError("it passed on a request with a context of its own: derive it from the request's")
 )
+
+func middlewareError(text string) error {
+	return &OptionError{Option: "middleware", Err: errors.New(text)}
+}
 
 func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := s.transport.RoundTrip(req)

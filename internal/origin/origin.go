@@ -21,7 +21,7 @@ type Origin struct {
 var (
 	ErrScheme = errors.New("it does not begin with http:// or https://")
 	ErrHost   = errors.New("there is no host")
-	ErrASCII  = errors.New("the host has characters outside ASCII: write it in punycode, xn--...")
+	ErrASCII  = errors.New("the host has characters outside ASCII: write it in punycode, as xn--")
 	ErrPort   = errors.New("the port is not a number from 1 to 65535")
 	ErrUser   = errors.New("there is a user name or a password in the URL")
 )

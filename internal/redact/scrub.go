@@ -124,7 +124,7 @@ func (s Scrubber) tail(text string) string {
 }
 
 // escapes are the ways of JSON and HTML to write a character in another form, which some encoders use without need.
-var escapes = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\/`) //nolint:gochecknoglobals // never changed
+var escapes = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\/`)
 
 // hidden reports whether a live credential stands in the text in another form.
 func (s Scrubber) hidden(text string) bool {
