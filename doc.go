@@ -3,7 +3,7 @@
 //
 // An application opens a connection to a service once, and from then on sends typed requests over it. The library owns
 // what lies between: the credential and its life cycle, the origin that it may be sent to, retries and the replay of
-// bodies, timeouts, proxies, TLS, redirects, limits, logs and errors.
+// bodies, timeouts, redirects, limits, logs and errors.
 //
 // # Four ideas
 //

@@ -17,8 +17,8 @@ var (
 	ErrParameterSet = errors.New("query parameter is already set")
 )
 
-// Error is a credential that could not be put on a request, or that could not work at all. Nothing was sent, and a
-// retry would not help. It never holds a secret.
+// Error is a credential that could not be put on a request, or that could not work at all. The request was not sent, or
+// not sent again, and a retry would not help. It never holds a secret.
 type Error struct {
 	// Scheme names the scheme, such as "basic", "apikey" or "bearer". It is empty if there is none.
 	Scheme string

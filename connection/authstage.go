@@ -19,7 +19,7 @@ type authState struct {
 	authenticator auth.Authenticator
 	challengers   []auth.Challenger
 	none          bool
-	closers       []io.Closer
+	closer        io.Closer
 }
 
 // bind makes an authenticator ready for use on this connection.
@@ -35,18 +35,20 @@ func (c *Connection) bind(a auth.Authenticator) (authState, error) {
 		return authState{}, err
 	}
 	s := authState{authenticator: bound, challengers: slices.Collect(auth.Find[auth.Challenger](bound))}
-	for range auth.Find[auth.Binder](a) { // only what was bound is ours to close
-		s.closers = slices.Collect(auth.Find[io.Closer](bound))
+	if _, ok := a.(auth.Binder); ok { // only what was bound is ours to close
+		if c, ok := bound.(io.Closer); ok {
+			s.closer = c
+		}
 	}
 	return s, nil
 }
 
 // release closes what bind has bound.
-func (s *authState) release() {
-	for _, c := range s.closers {
-		_ = c.Close()
+func (s *authState) release() error {
+	if s.closer == nil {
+		return nil
 	}
-	s.closers = nil
+	return s.closer.Close()
 }
 
 // authStage puts the credentials on an attempt, if its URL lies within the connection's origins.
@@ -117,7 +119,7 @@ func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response
 	if again.URL.RawQuery == req.URL.RawQuery && reflect.DeepEqual(again.Header, req.Header) {
 		return resp, nil // the caller's own credential was rejected: the same request would be again
 	}
-	discard(resp)
+	discardSoon(resp)
 	if hasBody(req) {
 		if again.Body, err = openAgain(req.GetBody); err != nil {
 			return nil, err

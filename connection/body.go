@@ -208,7 +208,6 @@ func (b *responseBody) Close() error {
 	if b.closed.Swap(true) {
 		return nil
 	}
-	err := b.rc.Close()
-	b.exchange.free()
-	return err
+	defer b.exchange.free()
+	return b.rc.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/restconn/restconn/auth"
@@ -17,15 +18,15 @@ import (
 // Field is one header of a [Call].
 type Field struct{ Name, Value string }
 
-// Call is one request as it goes into the pipeline, and what it changes in its connection's policy. Package request
-// makes Calls; use [Connection.Do] for an *http.Request. The zero value of every field but Method and URL changes
-// nothing.
+// Call is one request as it goes into the pipeline, and what it changes in its connection's policy. It is for packages
+// that build requests, as package request does: use keyed literals, since fields may be added. For an *http.Request
+// there is [Connection.Do]. The zero value of every field but Method and URL changes nothing.
 type Call struct { //nolint:recvcheck // it prints as a value, and is checked in place
 	Method string
 	// URL is absolute. Outside the connection's origins it is an [*OriginError], unless Auth is auth.None().
 	URL url.URL
-	// Header holds the headers of this request, in their order. They come before those of the connection, which are added
-	// where the URL lies within the connection's origins.
+	// Header holds the headers of this request, in their order. Those of the connection are added where the URL lies
+	// within the connection's origins and the request has none of that name.
 	Header []Field
 	// Accept is sent as the Accept header if neither the request nor the connection has one.
 	Accept string
@@ -45,7 +46,7 @@ type Call struct { //nolint:recvcheck // it prints as a value, and is checked in
 	Timeouts Timeouts
 	// MaxRedirects replaces the connection's.
 	MaxRedirects *int
-	// Debug gets one record per attempt, with bounded and redacted bodies.
+	// Debug gets one record per attempt and redirect hop, with bounded and redacted bodies.
 	Debug *slog.Logger
 	// ShownPath is what errors and logs show in the place of the URL's path, where that holds a secret.
 	ShownPath string
@@ -74,6 +75,9 @@ func (c *Call) validate() error {
 		return &OptionError{Option: optionURL, Err: err}
 	}
 	credentials := 0
+	if slices.ContainsFunc(c.Header, func(f Field) bool { return f.Name != http.CanonicalHeaderKey(f.Name) }) {
+		c.Header = slices.Clone(c.Header) // it is written to below, and the caller may use it again
+	}
 	for i := range c.Header {
 		f := &c.Header[i]
 		if err := f.validate(); err != nil {
@@ -93,7 +97,9 @@ func (f *Field) validate() error {
 	if !field.IsToken(f.Name) {
 		return fmt.Errorf("the name %q is not a token (RFC 9110, section 5.1)", redact.Line(f.Name))
 	}
-	f.Name = http.CanonicalHeaderKey(f.Name)
+	if name := http.CanonicalHeaderKey(f.Name); name != f.Name {
+		f.Name = name
+	}
 	switch {
 	case f.Name == "Proxy-Authorization":
 		return errors.New("Proxy-Authorization is for proxies and not for services")

@@ -32,7 +32,7 @@ type config struct {
 
 	name, description, docsURL, testPath string
 
-	// derived is set while options are applied to a derived connection, which shares the transport of another.
+	// derived says that the connection shares the transport of another.
 	derived bool
 }
 
@@ -112,7 +112,7 @@ func (cfg *config) conflicts() error {
 	}
 	for _, name := range append(auth.Headers(cfg.auth), "Authorization") {
 		if cfg.header[name] != nil {
-			return &OptionError{Option: "WithHeader", Err: errors.New(name + " is what WithAuth sets: give one of them")}
+			return &OptionError{Option: "WithHeader", Err: errors.New(name + " is for WithAuth to set: give one of them")}
 		}
 	}
 	return nil

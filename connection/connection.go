@@ -89,7 +89,7 @@ func (c *Connection) finish(err error) (*Connection, error) {
 		err = errors.Join(err, wrapOption("WithHeader", c.checkSecure(c.home)))
 	}
 	if err != nil {
-		state.release()
+		_ = state.release()
 		return nil, err
 	}
 	c.pipeline, c.attempts = newPipeline(&c.config, c.pool.transport)
@@ -285,19 +285,19 @@ func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // Close releases what the connection has started, and closes the idle connections of its pool, unless the caller has
 // given the transport or the pool is that of another connection that is open. Requests under way finish; later ones
-// fail with [ErrClosed]. Close is idempotent and never fails.
+// fail with [ErrClosed]. Close is idempotent; its error is that of the authenticator.
 func (c *Connection) Close() error {
 	if c.shut.Swap(true) {
 		return nil
 	}
-	c.auth.release()
+	err := c.auth.release()
 	if !c.config.derived {
 		c.pool.drained.Store(true)
 	}
 	if t, ok := c.pool.transport.(*http.Transport); ok && c.pool.own && c.pool.drained.Load() {
 		t.CloseIdleConnections()
 	}
-	return nil
+	return err
 }
 
 func (c *Connection) closed() bool { return c.shut.Load() }

@@ -19,7 +19,8 @@
 //     has certainly not seen the request.
 //   - An attempt takes at most 60 s, a stream or an upload at most 60 s without a byte. See [Timeouts].
 //   - A response body is read into memory up to 32 MiB after decompression. See [WithMaxBody].
-//   - Nothing is logged. What is logged on request is redacted by allow-list.
+//   - Nothing is logged. What is logged on request shows headers by allow-list and no queries; bodies
+//     only with [WithDebug], with values masked that sound like secrets.
 //   - A response of any status is returned as it is: it is package request that makes errors of statuses.
 //
 // # Pipeline

@@ -36,7 +36,7 @@ type OptionError struct {
 // optionURL names the URL of a call in an OptionError.
 const optionURL = "URL"
 
-func (e *OptionError) Error() string { return "connection: " + e.Option + ": " + e.Err.Error() }
+func (e *OptionError) Error() string { return fmt.Sprintf("connection: %s: %v", e.Option, e.Err) }
 func (e *OptionError) Unwrap() error { return e.Err }
 
 // OriginError means that a URL lies outside the connection's origins. Nothing was sent.
@@ -103,9 +103,9 @@ type Attempt struct {
 	Status int
 	// Err is nil where a response came.
 	Err error
-	// Duration is how long the attempt took, up to the headers of its response.
+	// Duration is how long the attempt took, up to the headers of its response. It is measured where there are retries.
 	Duration time.Duration
-	// Wait is how long the call waited before the next attempt; 0 for the last.
+	// Wait is the wait that followed, as it was meant even if it was cut short; 0 for the last attempt.
 	Wait time.Duration
 	// Stopped says why there was no further attempt, where the policy would have had another.
 	Stopped string

@@ -16,7 +16,7 @@ import (
 
 // Exchange is one call on its way through the pipeline, and what came of it.
 type Exchange struct {
-	// Response is the answer; nil if there is none. Its Request is set by Stream.
+	// Response is the answer; nil if there is none. Its Request may be nil before Stream.
 	Response *http.Response
 
 	conn    *Connection
@@ -33,6 +33,7 @@ type Exchange struct {
 	query   string        // of the hop under way, as it was after authentication; "" if there was none
 	made    int32         // attempts
 	opened  bool          // the body was opened
+	placed  *placedBody   // the body that call middleware sees
 	lent    io.ReadCloser // the last body that a middleware has put on the request
 	busy    atomic.Bool   // an attempt is under way
 	hopBusy atomic.Bool   // a hop is under way
@@ -80,8 +81,9 @@ func exchangeOf(req *http.Request) *Exchange {
 // Send sends a call through the pipeline. The Exchange is never nil. On success its Response is set, and the caller
 // closes the Exchange. A response of any status is a success.
 //
-// Errors are [*OptionError], [*OriginError], [*RedirectError], [*TimeoutError], [*RetryError], *auth.Error,
-// [ErrClosed], [*TransportError], or the cause of the context's end.
+// Errors are [*OptionError], [*OriginError], [ErrInsecure], [ErrClosed], [*RedirectError], [*TimeoutError],
+// [*RetryError], [*TransportError], *auth.Error, [ErrNotReplayable], what the request body could not be opened for, and
+// the cause of the context's end.
 func (c *Connection) Send(ctx context.Context, call Call) (*Exchange, error) {
 	x := &Exchange{conn: c, call: call, ctx: ctx}
 	ok := false
@@ -101,6 +103,9 @@ func (c *Connection) Send(ctx context.Context, call Call) (*Exchange, error) {
 
 // refused closes a body that is not to be sent and can be opened only once: nobody else will.
 func (x *Exchange) refused() {
+	if x.placed != nil && !x.placed.taken {
+		_ = x.placed.Close()
+	}
 	if x.call.BodyOnce && x.call.Body != nil && !x.opened {
 		if body, err := x.call.Body(); err == nil && body != nil {
 			_ = body.Close()
@@ -165,7 +170,10 @@ func (x *Exchange) source() (*http.Request, error) {
 	}
 	x.opened = true
 	body, err := openAgain(x.call.Body)
-	req.Body = &placedBody{ReadCloser: body}
+	if err == nil {
+		x.placed = &placedBody{ReadCloser: body}
+		req.Body = x.placed
+	}
 	return &req, err
 }
 
@@ -355,6 +363,6 @@ func (x *Exchange) free() {
 	x.attempt.end()
 	x.total.stop()
 	if x.call.Auth != nil && x.auth != nil && x.auth != &x.conn.auth {
-		x.auth.release()
+		_ = x.auth.release()
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/restconn/restconn/internal/origin"
 )
 
-// Option changes the policy of a connection. Every option is validated by [New]; of two that say the same thing the
-// last one counts.
+// Option changes the policy of a connection. Every option is validated by [New]. Of two that set the same thing the
+// last one counts; headers, trusted origins and middleware add up, on a derived connection too.
 type Option interface {
 	// String names the option.
 	String() string
@@ -57,6 +57,8 @@ func WithHeader(name, value string) Option {
 			return errors.New(canonical + " is not set by hand")
 		case !field.IsValue(value):
 			return errors.New("the value of " + canonical + " has control bytes")
+		case canonical == "User-Agent":
+			return errors.New("it is set by WithUserAgent")
 		case canonical == "Idempotency-Key":
 			return errors.New("one Idempotency-Key for all requests would make one request of them: use Idempotent")
 		}
@@ -129,9 +131,9 @@ func WithInsecureHTTP() Option {
 	}}
 }
 
-// WithLogger writes one record per attempt, without bodies, at level Info, or Warn where the attempt failed or was
-// answered with 400 and above. Header values, queries and bodies that are not known to be harmless are redacted. The
-// default is silence.
+// WithLogger writes one record per attempt and redirect hop, without bodies, at level Info, or Warn where the attempt
+// failed or was answered with 400 and above. Header values, queries and bodies that are not known to be harmless are
+// redacted. The default is silence.
 func WithLogger(l *slog.Logger) Option {
 	return option{"WithLogger", func(cfg *config) error {
 		if l == nil {
@@ -163,7 +165,7 @@ func WithMiddleware(m ...Middleware) Option {
 }
 
 // WithAttemptMiddleware adds middleware that runs once per attempt and redirect hop, before authentication: what it
-// does to the request is covered by signatures, and it never sees a credential.
+// does to the request is covered by signatures, and it does not see what the authenticator adds.
 func WithAttemptMiddleware(m ...Middleware) Option {
 	return option{"WithAttemptMiddleware", func(cfg *config) error {
 		cfg.attemptMiddleware = append(cfg.attemptMiddleware, m...)
@@ -193,7 +195,8 @@ func WithMaxBody(n int64) Option {
 }
 
 // WithMaxConnsPerHost bounds the connections per host, those in use included: a request over it waits. By default there
-// is no bound, because with one a caller with many open streams hangs. It concerns the default transport only.
+// is no bound, because with one a caller with many open streams hangs. Beside WithTransport or WithHTTPClient it
+// is an error.
 func WithMaxConnsPerHost(n int) Option {
 	return option{"WithMaxConnsPerHost", func(cfg *config) error {
 		if n <= 0 {

@@ -6,7 +6,8 @@ import (
 )
 
 // Middleware wraps a stage of the pipeline. It keeps to the contract of [http.RoundTripper]: it does not change the
-// request that it is given, but passes on a clone with the same context.
+// request that it is given, but passes on a clone, with the same context or one derived from it. It may call next
+// again, but not twice at once. It is asked for a stage once per connection, derived ones included.
 type Middleware = func(next http.RoundTripper) http.RoundTripper
 
 // newPipeline builds the way of a request, outermost first:

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/restconn/restconn/internal/field"
 	"github.com/restconn/restconn/internal/origin"
@@ -42,7 +43,7 @@ func (s redirectStage) RoundTrip(req *http.Request) (*http.Response, error) {
 		if next == nil {
 			return resp, nil
 		}
-		discard(resp)
+		discardSoon(resp)
 		req = next
 	}
 }
@@ -218,6 +219,17 @@ func redirectError(resp *http.Response, target *url.URL, err error) error {
 
 // mostDiscarded is how much of an unwanted body is read so that its connection can be used again.
 const mostDiscarded = 256 << 10
+
+// timeToDiscard is how long the body of an unwanted response is waited for.
+const timeToDiscard = time.Second
+
+// discardSoon is discard within a moment: where the attempt goes on, a body that stalls must not eat its time.
+func discardSoon(resp *http.Response) {
+	if resp.Body != nil {
+		defer time.AfterFunc(timeToDiscard, func() { _ = resp.Body.Close() }).Stop()
+	}
+	discard(resp)
+}
 
 // discard reads what is left of a response that nobody wants, within limits, and closes it.
 func discard(resp *http.Response) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,7 @@ type retryLoop struct {
 
 	response *http.Response
 	err      error
+	made     int // attempts
 	wait     time.Duration
 	waiting  bool
 
@@ -62,7 +64,7 @@ var (
 )
 
 func (l *retryLoop) run() (*http.Response, error) {
-	l.exchange.history = make([]Attempt, 0, min(l.exchange.retry.Max, fewAttempts)+1)
+	l.exchange.history = slices.Grow(l.exchange.history, min(l.exchange.retry.Max, fewAttempts)+1)
 	l.carrier.Transport = l
 	l.stub = http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
 	l.client = retryablehttp.Client{
@@ -97,7 +99,11 @@ func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
 	if l.err == nil {
 		a.Status = l.response.StatusCode
 	}
+	if te, ok := errors.AsType[*TransportError](l.err); ok && l.reach.missed(te) {
+		te.Unsent = true
+	}
 	l.exchange.history = append(l.exchange.history, a)
+	l.made++
 	return &l.stub, nil
 }
 
@@ -105,8 +111,8 @@ func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
 //
 //nolint:nilerr // see above
 func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool, error) {
-	made := len(l.exchange.history)
-	if made > l.exchange.retry.Max || ctx.Err() != nil || !l.worthwhile(made) {
+	last := &l.exchange.history[len(l.exchange.history)-1]
+	if l.made > l.exchange.retry.Max || ctx.Err() != nil || !l.worthwhile() {
 		return false, nil
 	}
 	wait, stopped := l.nextWait(ctx)
@@ -114,7 +120,7 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 		stopped = "a " + l.request.Method + " is repeated only with an Idempotency-Key, or by the request's own Retry"
 	}
 	if stopped != "" {
-		l.exchange.history[made-1].Stopped = stopped
+		last.Stopped = stopped
 		return false, nil
 	}
 	if l.err == nil {
@@ -123,19 +129,16 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 	}
 	l.exchange.attempt.end() // its limit does not go on in the wait
 	l.wait, l.waiting = wait, true
-	l.exchange.history[made-1].Wait = wait
+	last.Wait = wait
 	return true, nil
 }
 
-// timeToDiscard is how long the body of an unwanted response is waited for.
-const timeToDiscard = time.Second
-
 // worthwhile reports whether the outcome of the attempt calls for another.
-func (l *retryLoop) worthwhile(made int) bool {
+func (l *retryLoop) worthwhile() bool {
 	if l.err != nil && final(l.err) {
 		return false
 	}
-	return l.exchange.retry.On.accepts(Outcome{Request: l.request, Response: l.response, Err: l.err, Attempt: made})
+	return l.exchange.retry.On.accepts(Outcome{Request: l.request, Response: l.response, Err: l.err, Attempt: l.made})
 }
 
 // mayRepeat reports whether the request may be sent again.

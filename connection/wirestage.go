@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -12,7 +13,7 @@ import (
 type TransportError struct {
 	// Method is the method of the request.
 	Method string
-	// Unsent is true if the server has certainly not seen the request: there was no connection to it.
+	// Unsent is true if the server has certainly not seen the request. If it is false, that is not known.
 	Unsent bool
 	// Err is what the transport returned, without URLs.
 	Err error
@@ -42,14 +43,19 @@ func middlewareError(text string) error {
 	return &OptionError{Option: "middleware", Err: errors.New(text)}
 }
 
+// unconnected reports whether err says that there was no connection to send the request on.
+func unconnected(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial" || as[*tls.CertificateVerificationError](err) || as[tls.RecordHeaderError](err)
+}
+
 func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := s.transport.RoundTrip(req)
 	if err == nil && resp == nil {
 		err = errNoResponse
 	}
 	if err != nil {
-		op, ok := errors.AsType[*net.OpError](err)
-		return nil, &TransportError{Method: req.Method, Unsent: ok && op.Op == "dial", Err: redact.Error(err)}
+		return nil, &TransportError{Method: req.Method, Unsent: unconnected(err), Err: redact.Error(err)}
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody

@@ -18,8 +18,8 @@ import (
 )
 
 // Builder describes one request. It is a plain value that never changes: every method returns a new one, so that a
-// Builder can be shared, stored and forked. Nothing is checked or sent before a terminal: [Do], [Full], [Into], Exec,
-// Stream, Request.
+// Builder can be shared, stored and forked. Nothing is checked or sent before a terminal: [Do], [Full], [Builder.Into],
+// Exec, Stream, Request.
 //
 // Methods by task:
 //
@@ -245,14 +245,24 @@ func (b Builder) Retry(r connection.Retry) Builder {
 	return b.with(func(p *policy) { p.retry = &r })
 }
 
-// Timeout shortens the time of one attempt. See [connection.Timeouts].
+// Timeout shortens the time of one attempt; 0 leaves it as it is. See [connection.Timeouts].
 func (b Builder) Timeout(d time.Duration) Builder {
 	return b.with(func(p *policy) { p.timeouts.Attempt = d })
 }
 
-// Timeouts shortens the limits of the connection; it cannot lengthen them.
+// Timeouts shortens the limits of the connection; it cannot lengthen them. Fields that are 0 stay as they are.
 func (b Builder) Timeouts(t connection.Timeouts) Builder {
-	return b.with(func(p *policy) { p.timeouts = t })
+	return b.with(func(p *policy) {
+		if t.Attempt != 0 {
+			p.timeouts.Attempt = t.Attempt
+		}
+		if t.Total != 0 {
+			p.timeouts.Total = t.Total
+		}
+		if t.Idle != 0 {
+			p.timeouts.Idle = t.Idle
+		}
+	})
 }
 
 // MaxRedirects replaces the connection's limit; with 0 a redirect is the response.
@@ -267,7 +277,7 @@ func (b Builder) Debug(l *slog.Logger) Builder {
 }
 
 // Check replaces the rule that a response is a success if its status is a 2xx, for services that answer 200 with an
-// error. An error that f returns becomes the Err of a [*ResponseError]. body is nil on a stream, resp.Request always; f
+// error. An error that f returns becomes the Err of a [*ResponseError]. body is nil on a stream; f
 // keeps neither of its arguments.
 func (b Builder) Check(f func(resp *http.Response, body []byte) error) Builder {
 	return b.with(func(p *policy) { p.check, p.checkSet = f, true })

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -152,16 +153,18 @@ func ErrorBody[E any](err error) (E, bool) {
 	return v, true
 }
 
-// stageOf tells at which stage the pipeline failed.
-func stageOf(err error) Stage {
+// stageOf tells at which stage the pipeline failed. Before the first attempt nothing was sent.
+func stageOf(err error, attempts int) Stage {
 	_, isAuth := errors.AsType[*auth.Error](err)
-	_, isOption := errors.AsType[*connection.OptionError](err)
-	_, isOrigin := errors.AsType[*connection.OriginError](err)
 	switch {
-	case isOption, isOrigin, errors.Is(err, connection.ErrInsecure), errors.Is(err, connection.ErrClosed):
+	case attempts == 0 && !isContext(err):
 		return StageBuild
 	case isAuth:
 		return StageAuth
 	}
 	return StageSend
+}
+
+func isContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -142,3 +142,35 @@ func TestRedirectInError(t *testing.T) {
 		t.Errorf("error %v does not say where the redirect led", err)
 	}
 }
+
+// What an *http.Request cannot carry is not dropped.
+func TestRequestRefusesPolicy(t *testing.T) {
+	t.Parallel()
+	srv := connectiontest.NewServer(t, connectiontest.Status(http.StatusOK))
+	get := request.Get(connectTo(t, srv, ""), "/")
+	for name, b := range map[string]request.Builder{
+		"Auth": get.Auth(auth.None()), "Retry": get.Retry(connection.NoRetry()), "Timeout": get.Timeout(time.Second),
+		"MaxRedirects": get.MaxRedirects(0), "Check": get.Check(func(*http.Response, []byte) error { return nil }),
+	} {
+		if _, err := b.Request(t.Context()); !errors.Is(err, request.StageBuild) {
+			t.Errorf("%s: error %v, want one of StageBuild", name, err)
+		}
+	}
+	if _, err := get.Idempotent().Request(t.Context()); err != nil {
+		t.Errorf("Idempotent: %v", err)
+	}
+}
+
+// Timeouts add to each other.
+func TestTimeoutsMerge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := connectiontest.NewServer(t, connectiontest.Status(http.StatusOK).Delay(time.Second))
+		b := request.Get(connectTo(t, srv, ""), "/").Timeout(50 * time.Millisecond)
+		began := time.Now()
+		err := b.Timeouts(connection.Timeouts{Total: time.Minute}).Exec(t.Context())
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 50*time.Millisecond {
+			t.Errorf("error %v after %v, want a timeout after 50 ms", err, time.Since(began))
+		}
+	})
+}

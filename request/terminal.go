@@ -86,6 +86,11 @@ func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
 // Request builds the request and does not send it. It has neither credentials nor the headers of the connection:
 // [connection.Connection.Do] adds both.
 func (b Builder) Request(ctx context.Context) (*http.Request, error) {
+	if p := b.effective(); p.authSet || p.retry != nil || p.timeouts != (connection.Timeouts{}) ||
+		p.maxRedirects != nil || p.debugSet || p.checkSet {
+		return nil, b.wrong(errors.New("an *http.Request cannot carry Auth, Retry, Timeouts, MaxRedirects, Debug or Check: " +
+			"use another terminal, or a connection derived with With"))
+	}
 	call, err := b.call(ctx)
 	if err != nil {
 		return nil, b.wrong(err)
