@@ -26,7 +26,7 @@ func TestCloseFreesTheAttempt(t *testing.T) {
 	inner := srv.Network().Transport()
 	var ctx context.Context
 	spy := transport(func(req *http.Request) (*http.Response, error) {
-		ctx = req.Context()
+		ctx = req.Context() //nolint:fatcontext // it is only looked at
 		return inner.RoundTrip(req)
 	})
 	conn := connect(t, srv.URL, connection.WithTransport(spy))

@@ -23,7 +23,8 @@ func (b *Builder) send(ctx context.Context, accept string) (*connection.Exchange
 	call.Accept = accept
 	x, err := b.conn.Send(ctx, call)
 	if err != nil {
-		return nil, &Error{Stage: stageOf(err, x.Attempts()), Method: b.method, URL: x.URL(), Attempts: x.Attempts(), Err: err}
+		n := x.Attempts()
+		return nil, &Error{Stage: stageOf(err, n), Method: b.method, URL: x.URL(), Attempts: n, Err: err}
 	}
 	return x, nil
 }
