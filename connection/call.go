@@ -74,16 +74,20 @@ func (c *Call) validate() error {
 	if err := validateURL(&c.URL); err != nil {
 		return &OptionError{Option: optionURL, Err: err}
 	}
-	credentials := 0
-	if slices.ContainsFunc(c.Header, func(f Field) bool { return f.Name != http.CanonicalHeaderKey(f.Name) }) {
-		c.Header = slices.Clone(c.Header) // it is written to below, and the caller may use it again
-	}
+	credentials, cloned := 0, false
 	for i := range c.Header {
 		f := &c.Header[i]
 		if err := f.validate(); err != nil {
 			return &OptionError{Option: "header", Err: err}
 		}
-		if f.Name == "Authorization" {
+		name := http.CanonicalHeaderKey(f.Name)
+		if name != f.Name && !cloned { // the caller may use the list again
+			c.Header, cloned = slices.Clone(c.Header), true
+		}
+		if name != f.Name {
+			c.Header[i].Name = name
+		}
+		if name == "Authorization" {
 			credentials++
 		}
 	}
@@ -94,19 +98,15 @@ func (c *Call) validate() error {
 }
 
 func (f *Field) validate() error {
-	if !field.IsToken(f.Name) {
-		return fmt.Errorf("the name %q is not a token (RFC 9110, section 5.1)", redact.Line(f.Name))
-	}
-	if name := http.CanonicalHeaderKey(f.Name); name != f.Name {
-		f.Name = name
-	}
 	switch {
-	case f.Name == "Proxy-Authorization":
+	case !field.IsToken(f.Name):
+		return fmt.Errorf("the name %q is not a token (RFC 9110, section 5.1)", redact.Line(f.Name))
+	case strings.EqualFold(f.Name, "Proxy-Authorization"):
 		return errors.New("Proxy-Authorization is for proxies and not for services")
-	case f.Name == "Idempotency-Key" && strings.TrimSpace(f.Value) == "":
+	case strings.EqualFold(f.Name, "Idempotency-Key") && strings.TrimSpace(f.Value) == "":
 		return errors.New("the Idempotency-Key is empty")
 	case !field.IsValue(f.Value):
-		return errors.New("the value of " + f.Name + " has control bytes")
+		return errors.New("the value of " + http.CanonicalHeaderKey(f.Name) + " has control bytes")
 	}
 	return nil
 }

@@ -31,14 +31,14 @@ type Exchange struct {
 	first   attempt
 	hop     *http.Request // the hop under way, as it was before authentication
 	query   string        // of the hop under way, as it was after authentication; "" if there was none
-	made    int32         // attempts
-	opened  bool          // the body was opened
 	placed  *placedBody   // the body that call middleware sees
 	lent    io.ReadCloser // the last body that a middleware has put on the request
-	busy    atomic.Bool   // an attempt is under way
-	hopBusy atomic.Bool   // a hop is under way
-	vouched bool          // the retry policy was set on the request: it applies whatever the method
 	history []Attempt
+	made    int32       // attempts
+	busy    atomic.Bool // an attempt is under way
+	hopBusy atomic.Bool // a hop is under way
+	opened  bool        // the body was opened
+	vouched bool        // the retry policy was set on the request: it applies whatever the method
 }
 
 // String returns the method and what may be shown of the URL.
