@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/restconn/restconn/internal/field"
 )
 
 // PlaceOption says where [APIKey] and [Bearer] write a credential, and how. At most one of [InHeader], [InQuery] and
@@ -57,7 +59,7 @@ type place struct {
 // String describes the place; the name is quoted unless it is a token.
 func (p place) String() string {
 	name := p.name
-	if !isToken(name) {
+	if !field.IsToken(name) {
 		name = fmt.Sprintf("%q", name)
 	}
 	switch p.in {
@@ -170,7 +172,7 @@ func (o placeOption) validate() error {
 		return errors.New("the name is empty")
 	case o.in == inQuery && strings.ContainsFunc(o.name, isControl):
 		return errors.New("the name holds a control character")
-	case o.in != inQuery && !isToken(o.name):
+	case o.in != inQuery && !field.IsToken(o.name):
 		return errors.New("the name is not a token (RFC 9110, section 5.6.2)")
 	case o.in == inHeader && isReserved(o.canonical()):
 		return errors.New("this header cannot carry a credential")
@@ -217,25 +219,11 @@ func (o prefixOption) apply(c *placement) {
 // has a place of its own.
 func isReserved(canonical string) bool {
 	switch canonical {
-	case "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Expect", "Host", "Keep-Alive",
-		"Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+	case "Content-Encoding", "Content-Type", "Cookie":
 		return true
 	default:
-		return false
+		return field.Reserved(canonical)
 	}
-}
-
-// isToken reports whether s is a token (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		switch b := s[i]; {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
-		case strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0:
-		default:
-			return false
-		}
-	}
-	return s != ""
 }
 
 // isNoCookieOctet reports whether r cannot be part of a cookie value (RFC 6265, section 4.1.1).

@@ -2,10 +2,15 @@ package connection_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -260,5 +265,56 @@ func TestUnsentAfterTLS(t *testing.T) {
 	te, ok := errors.AsType[*connection.TransportError](err)
 	if !ok || !te.Unsent || strings.Contains(err.Error(), "may have processed") {
 		t.Errorf("error %v, want a *TransportError that is Unsent", err)
+	}
+}
+
+// The end of an upload starts no limit on a stream that nobody is reading.
+func TestUploadEndsBesideAStream(t *testing.T) {
+	t.Parallel()
+	bubble(t, "L8 a stream outlives its upload while nobody reads it", func(t *testing.T) {
+		srv := connectiontest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			rc := http.NewResponseController(w)
+			_ = rc.EnableFullDuplex()
+			_ = rc.Flush()
+			_, _ = io.Copy(io.Discard, req.Body)
+			_, _ = io.WriteString(w, "done")
+		}))
+		conn := connect(t, srv.URL, srv.Network().Option())
+		r, w := io.Pipe()
+		body := request.Open("text/plain", -1, func() (io.ReadCloser, error) { return r, nil })
+		resp, err := request.Post(conn, "/").Body(body).Stream(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(w, "x")
+		_ = w.Close()
+		time.Sleep(10 * time.Minute)
+		if text, err := io.ReadAll(resp.Body); string(text) != "done" || err != nil {
+			t.Errorf("the stream is %q, %v", text, err)
+		}
+		_ = resp.Body.Close()
+	})
+}
+
+// The default transport offers HTTP/2, and no TLS before 1.2. The handshake itself fails: nobody knows the authority.
+func TestDefaultTransportHandshake(t *testing.T) {
+	t.Parallel()
+	hellos := make(chan *tls.ClientHelloInfo, 1)
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.TLS = &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		hellos <- h
+		return nil, nil //nolint:nilnil // the configuration stays
+	}}
+	srv.StartTLS()
+	defer srv.Close()
+	conn := connect(t, srv.URL)
+	err := request.Get(conn, "/").Exec(t.Context())
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
+		t.Fatalf("error %v, want one of the certificate", err)
+	}
+	hello := <-hellos
+	if !slices.Contains(hello.SupportedProtos, "h2") || slices.Min(hello.SupportedVersions) < tls.VersionTLS12 {
+		t.Errorf("the client offers %v and TLS versions %x", hello.SupportedProtos, hello.SupportedVersions)
 	}
 }

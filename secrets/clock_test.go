@@ -39,7 +39,7 @@ func shiftWall(t *testing.T, now time.Time, d time.Duration) time.Time {
 	shifted := now
 	*(*uint64)(unsafe.Pointer(&shifted)) += uint64(d/time.Second) << 30
 	if shifted.Sub(now) != 0 || shifted.Round(0).Sub(now.Round(0)) != d {
-		t.Skip("package time has another layout")
+		t.Fatal("package time has another layout: this helper has to learn it")
 	}
 	return shifted
 }
