@@ -7,6 +7,7 @@ require (
 	github.com/google/go-cmp v0.7.0
 	github.com/hashicorp/go-retryablehttp v0.7.8
 	go.uber.org/goleak v1.3.0
+	golang.org/x/text v0.43.0
 )
 
 require github.com/hashicorp/go-cleanhttp v0.5.2 // indirect

@@ -90,7 +90,7 @@ func (x *Exchange) emptyBody(req *http.Request, body io.ReadCloser) (io.ReadClos
 	n, _ := io.ReadFull(body, make([]byte, 1))
 	_ = body.Close()
 	if n > 0 {
-		return nil, &openError{errors.New("its length is given as 0, and there is something in it")}
+		return nil, &bodyError{"open", errors.New("its length is given as 0, and there is something in it")}
 	}
 	return http.NoBody, nil
 }
@@ -112,18 +112,22 @@ func openAgain(open func() (io.ReadCloser, error)) (io.ReadCloser, error) {
 	body, err := open()
 	switch {
 	case err != nil:
-		return nil, &openError{err}
+		return nil, &bodyError{"open", err}
 	case body == nil:
-		return nil, &openError{errors.New("there is none")}
+		return nil, &bodyError{"open", errors.New("there is none")}
 	}
 	return body, nil
 }
 
-// openError means that the body could not be opened: another attempt would not help.
-type openError struct{ err error }
+// bodyError means that the body could not be opened or read: its source is at fault, and another attempt would not
+// help.
+type bodyError struct {
+	op  string
+	err error
+}
 
-func (e *openError) Error() string { return "open the request body: " + e.err.Error() }
-func (e *openError) Unwrap() error { return e.err }
+func (e *bodyError) Error() string { return e.op + " the request body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
 
 // requestBody is a body on its way out. It is closed when the attempt ends, because net/http waits for a read that is
 // under way, however long that takes; it has to be as long as was declared, which HTTP/2 does not check; and if it is
@@ -142,8 +146,13 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	b.uploading(err == nil)
-	if err == io.EOF && b.length >= 0 && b.read != b.length { //nolint:errorlint // a reader's EOF is not wrapped
-		err = fmt.Errorf("the request body has %d bytes, and %d were declared: %w", b.read, b.length, io.ErrUnexpectedEOF)
+	switch {
+	case err == nil:
+	case err != io.EOF: //nolint:errorlint // a reader's EOF is not wrapped
+		err = &bodyError{"read", err}
+	case b.length >= 0 && b.read != b.length:
+		err = fmt.Errorf("it has %d bytes, and %d were declared: %w", b.read, b.length, io.ErrUnexpectedEOF)
+		err = &bodyError{"read", err}
 	}
 	return n, err
 }

@@ -25,6 +25,7 @@ type config struct {
 	middleware        []Middleware
 	attemptMiddleware []Middleware
 	maxBody           int64
+	codec             Codec
 	maxConnsPerHost   int
 	transport         http.RoundTripper
 	transportBy       string // the option that has set it

@@ -166,6 +166,9 @@ func (c *Connection) BaseURL() *url.URL {
 // MaxBody returns the limit that [WithMaxBody] has set.
 func (c *Connection) MaxBody() int64 { return c.config.maxBody }
 
+// Codec returns what [WithCodec] has set.
+func (c *Connection) Codec() Codec { return c.config.codec }
+
 // Do sends req through the pipeline and returns the response of any status. req is not changed. A URL without host is
 // taken as a path below the base URL. A body without GetBody can be sent only once (see [ErrNotReplayable]). The caller
 // closes the response body, which is bounded by the idle timeout. The errors are those of [Connection.Send].

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/restconn/restconn/internal/origin"
 	"github.com/restconn/restconn/internal/redact"
 )
 
@@ -348,6 +349,26 @@ func (x *Exchange) shownURL(u *url.URL) string {
 		return u.Scheme + "://" + u.Host + "/" + redact.Mask
 	}
 	return redact.URL(u)
+}
+
+// Link resolves a URL that stands in the response, as a next link or a Location does, against the URL that was asked
+// last. Query credentials of the authenticator that the service has repeated in it are taken out. One that leads from
+// the connection's origins elsewhere, or from elsewhere to them, is an [*OriginError].
+func (x *Exchange) Link(reference string) (*url.URL, error) {
+	asked := x.bare()
+	target, err := resolve(asked.URL, reference)
+	if err != nil {
+		return nil, err
+	}
+	if isForeign(asked) || !x.conn.together(&x.call.URL, target) {
+		o, err := origin.Of(target)
+		if err != nil {
+			return nil, err
+		}
+		return nil, &OriginError{Origin: o.String(), Home: x.conn.home.String()}
+	}
+	target.RawQuery = without(added(asked.URL.RawQuery, x.query), target.RawQuery)
+	return target, nil
 }
 
 // Close closes the response and frees what the exchange holds. It is idempotent.

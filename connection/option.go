@@ -182,6 +182,15 @@ func notNil(m []Middleware) error {
 	return nil
 }
 
+// WithCodec sets how values become request bodies and response bodies become values; a request can replace it. The
+// default is JSON by encoding/json. See [Codec].
+func WithCodec(codec Codec) Option {
+	return option{"WithCodec", func(cfg *config) error {
+		cfg.codec = codec
+		return codec.Validate()
+	}}
+}
+
 // WithMaxBody sets how many bytes of a response body, after decompression, are read into memory. The default is 32 MiB.
 // A longer one is an error and not cut short. Streams are not bounded.
 func WithMaxBody(n int64) Option {

@@ -141,13 +141,22 @@ func location(base *url.URL, resp *http.Response) (*url.URL, error) {
 	if len(values) != 1 {
 		return nil, errors.New("there are several Location headers")
 	}
-	v := values[0]
-	if v == "" || field.HasControl(v) || strings.ContainsAny(v, "\\ ") {
-		return nil, errors.New("the Location header is malformed")
+	target, err := resolve(base, values[0])
+	if err != nil {
+		return nil, fmt.Errorf("the Location header: %w", err)
 	}
-	ref, err := url.Parse(v)
+	return target, nil
+}
+
+// resolve resolves a reference that a server has written against the URL that it was asked for (RFC 3986, section 5),
+// strictly. Its errors do not repeat the reference.
+func resolve(base *url.URL, reference string) (*url.URL, error) {
+	if reference == "" || field.HasControl(reference) || strings.ContainsAny(reference, "\\ ") {
+		return nil, errReference
+	}
+	ref, err := url.Parse(reference)
 	if err != nil || ref.Opaque != "" || ref.Scheme != "" && ref.Host == "" {
-		return nil, errors.New("the Location header is malformed")
+		return nil, errReference
 	}
 	target := base.ResolveReference(ref)
 	target.User, target.Fragment, target.RawFragment = nil, "", ""
@@ -156,6 +165,8 @@ func location(base *url.URL, resp *http.Response) (*url.URL, error) {
 	}
 	return target, nil
 }
+
+var errReference = errors.New("it is not a URL")
 
 // added returns the pairs, decoded, that the authenticator has added to the query before, which made it after.
 func added(before, after string) map[string]bool {

@@ -73,7 +73,7 @@ func final(err error) bool {
 	for _, is := range []func(error) bool{
 		as[*auth.Error], as[*OptionError], as[*OriginError], as[*RedirectError],
 		as[*tls.CertificateVerificationError], as[x509.UnknownAuthorityError], as[x509.HostnameError],
-		as[x509.CertificateInvalidError], as[*openError],
+		as[x509.CertificateInvalidError], as[*bodyError],
 	} {
 		if is(err) {
 			return true

@@ -1,12 +1,12 @@
 package request
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"net/url"
 	"slices"
 
+	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/membody"
 )
 
@@ -28,21 +28,61 @@ type Payload struct {
 	Once bool
 }
 
-// JSON is v as encoding/json writes it, when the request is sent: a string is quoted, and a []byte is base64. JSON that
-// is written already is a json.RawMessage, or goes into [Bytes].
+// encoded is a body that the codec of its request writes.
+type encoded interface {
+	payload(codec connection.Codec) (Payload, error)
+}
+
+// payloadOf returns the payload of a body in a request with that codec.
+func payloadOf(body Body, codec connection.Codec) (Payload, error) {
+	if e, ok := body.(encoded); ok {
+		return e.payload(codec)
+	}
+	return body.Payload()
+}
+
+// JSON is v as JSON, written when the request is sent: a string is quoted, and a []byte is base64. JSON that is written
+// already is a json.RawMessage, or goes into [Bytes]. It is written by encoding/json, or by a codec for JSON.
 func JSON(v any) Body { return jsonBody{v} }
 
 type jsonBody struct{ v any }
 
-func (b jsonBody) Payload() (Payload, error) {
-	if _, ok := b.v.(io.Reader); ok {
-		return Payload{}, errors.New("a reader has no JSON: send it with Open or Once")
+func (b jsonBody) Payload() (Payload, error) { return b.payload(connection.Codec{}) }
+
+func (b jsonBody) payload(codec connection.Codec) (Payload, error) {
+	if !codec.IsJSON() {
+		codec = connection.Codec{}
 	}
-	data, err := json.Marshal(b.v)
+	return encode(codec, b.v)
+}
+
+// Value is v as the codec of the request writes it: JSON, unless [connection.WithCodec] or [Builder.Codec] says
+// otherwise.
+func Value(v any) Body {
+	return valueBody{v, func(own connection.Codec) connection.Codec { return own }}
+}
+
+// valueBody is a value in the format of a codec, which may depend on that of the request.
+type valueBody struct {
+	v     any
+	codec func(own connection.Codec) connection.Codec
+}
+
+func (b valueBody) Payload() (Payload, error) { return b.payload(connection.Codec{}) }
+
+func (b valueBody) payload(codec connection.Codec) (Payload, error) {
+	return encode(b.codec(codec), b.v)
+}
+
+func encode(codec connection.Codec, v any) (Payload, error) {
+	if _, ok := v.(io.Reader); ok {
+		return Payload{}, errors.New("a reader is not a value: send it with Open or Once")
+	}
+	data, err := marshal(codec, v)
 	if err != nil {
 		return Payload{}, err
 	}
-	return inMemory(mediaJSON, data), nil
+	return inMemory(mediaType(codec), data), nil
 }
 
 // Form is values as application/x-www-form-urlencoded, sorted by name.

@@ -23,11 +23,12 @@ import (
 //
 // Methods by task:
 //
-//   - address: [Builder.Path], [Builder.PathSecret], [Builder.Query], [Builder.QueryValues]
+//   - address: [Builder.Path], [Builder.PathSecret], [Builder.Query], [Builder.SetQuery], [Builder.QueryValues]
 //   - headers: [Builder.Header], [Builder.Idempotent]
 //   - body: [Builder.JSON], [Builder.Form], [Builder.Text], [Builder.Bytes], [Builder.Body]
 //   - policy: [Builder.Auth], [Builder.Retry], [Builder.Timeout], [Builder.Timeouts], [Builder.MaxRedirects],
-//     [Builder.Debug], [Builder.Check], [Builder.AllowBody]
+//     [Builder.Debug], [Builder.AllowBody]
+//   - what is a success, and how it is decoded: [Builder.ExpectStatus], [Builder.Check], [Builder.Codec]
 //
 // A Builder prints as its method and path template. It holds what it was given as plain strings all the same, and fmt
 // calls no methods of what lies in an unexported field of another struct: a secret belongs into [Builder.Auth] or
@@ -36,6 +37,7 @@ type Builder struct { //nolint:recvcheck // what users call takes a value, what 
 	conn     *connection.Connection
 	method   string
 	template string
+	literal  *url.URL // asked as it is, in the place of the template and the query
 	body     Body
 	policy   *policy // nil: the connection's; never changed once it is set
 
@@ -79,6 +81,8 @@ type policy struct {
 	debugSet     bool
 	check        func(resp *http.Response, body []byte) error
 	checkSet     bool
+	expected     []int
+	codec        *connection.Codec
 	idempotent   bool
 	allowBody    bool
 }
@@ -129,6 +133,12 @@ func (b Builder) String() string {
 
 // Format writes String for every verb, %#v among them.
 func (b Builder) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
+
+// at makes the builder ask a URL that a server has written, in the place of path and query.
+func (b Builder) at(u *url.URL) Builder {
+	b.literal = u
+	return b
+}
 
 func (b Builder) add(p param) Builder {
 	if b.count < inlineParams {
@@ -185,6 +195,39 @@ func (b Builder) PathSecret(name string, value secrets.Provider) Builder {
 // bytes are an error; a value that needs them goes escaped into the query of the path.
 func (b Builder) Query(name, value string) Builder {
 	return b.add(param{kind: queryParam, name: name, value: value})
+}
+
+// SetQuery is [Builder.Query] in the place of all pairs of that name, those in the path template among them.
+func (b Builder) SetQuery(name, value string) Builder {
+	params := make([]param, 0, b.count)
+	for i := range b.count {
+		if p := b.param(i); p.kind != queryParam || p.name != name {
+			params = append(params, *p)
+		}
+	}
+	b.template = withoutQuery(b.template, name)
+	b.count, b.params, b.more = 0, [inlineParams]param{}, nil
+	for _, p := range params {
+		b = b.add(p)
+	}
+	return b.Query(name, value)
+}
+
+// withoutQuery returns a path template without the query pairs of that name.
+func withoutQuery(template, name string) string {
+	path, query, ok := strings.Cut(template, "?")
+	if !ok {
+		return template
+	}
+	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
+		key, _, _ := strings.Cut(pair, "=")
+		unescaped, err := url.QueryUnescape(key)
+		return err == nil && unescaped == name
+	})
+	if len(pairs) == 0 {
+		return path
+	}
+	return path + "?" + strings.Join(pairs, "&")
 }
 
 // QueryValues adds pairs to the query, sorted by name.
@@ -276,9 +319,24 @@ func (b Builder) Debug(l *slog.Logger) Builder {
 	return b.with(func(p *policy) { p.debug, p.debugSet = l, true })
 }
 
+// ExpectStatus replaces the rule that a response is a success if its status is a 2xx: it is if its status is one of
+// these. Retries are decided before that, by the connection's policy.
+func (b Builder) ExpectStatus(statuses ...int) Builder {
+	return b.with(func(p *policy) { p.expected = slices.Clone(statuses) })
+}
+
 // Check replaces the rule that a response is a success if its status is a 2xx, for services that answer 200 with an
-// error. An error that f returns becomes the Err of a [*ResponseError]. body is nil on a stream; f
-// keeps neither of its arguments.
+// error; beside [Builder.ExpectStatus] both decide. An error that f returns becomes the Err of a [*ResponseError]. body
+// is nil on a stream; f keeps neither of its arguments.
 func (b Builder) Check(f func(resp *http.Response, body []byte) error) Builder {
 	return b.with(func(p *policy) { p.check, p.checkSet = f, true })
+}
+
+// Codec replaces the codec of the connection for this request: XML, another library for JSON, or a JSON that does not
+// say so in its Content-Type.
+//
+//	b.Codec(request.XMLCodec())
+//	b.Codec(connection.Codec{AnyContentType: true})
+func (b Builder) Codec(codec connection.Codec) Builder {
+	return b.with(func(p *policy) { p.codec = &codec })
 }

@@ -2,7 +2,6 @@ package request
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,6 +86,8 @@ type ResponseError struct {
 	History []connection.Attempt
 	// Err is what the function given to Check returned; nil if the status alone decided.
 	Err error
+
+	codec connection.Codec
 }
 
 func (e *ResponseError) Error() string {
@@ -141,12 +142,13 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // Is matches [StageDecode].
 func (e *DecodeError) Is(target error) bool { return target == StageDecode }
 
-// ErrorBody decodes the JSON body of the [*ResponseError] in err. It reports false where there is no such error, or no
-// JSON that fits E.
+// ErrorBody decodes the body of the [*ResponseError] in err, with the codec of the request, whatever its Content-Type.
+// It reports false where there is no such error, or no body that fits E. For application/problem+json there is
+// [ResponseError.Problem].
 func ErrorBody[E any](err error) (E, bool) {
 	var v E
 	re, ok := errors.AsType[*ResponseError](err)
-	if !ok || json.Unmarshal(trimBOM(re.Body), &v) != nil {
+	if !ok || len(re.Body) == 0 || decodeValue(re.codec, re.Body, &v) != nil {
 		var zero E
 		return zero, false
 	}

@@ -14,8 +14,16 @@ import (
 	"github.com/restconn/restconn/internal/redact"
 )
 
-// send builds the call and sends it. On success the caller closes the exchange.
-func (b *Builder) send(ctx context.Context, accept string) (*connection.Exchange, error) {
+// send builds the call and sends it, for an answer that goes into target. On success the caller closes the exchange.
+func (b *Builder) send(ctx context.Context, target any) (*connection.Exchange, error) {
+	if b.conn == nil {
+		return nil, b.wrong(errNoConnection)
+	}
+	return b.sendAccept(ctx, accept(b.codec(), target))
+}
+
+// sendAccept is send with an Accept header, which that of the request or of the connection overrides.
+func (b *Builder) sendAccept(ctx context.Context, accept string) (*connection.Exchange, error) {
 	call, err := b.call(ctx)
 	if err != nil {
 		return nil, b.wrong(err)
@@ -28,6 +36,8 @@ func (b *Builder) send(ctx context.Context, accept string) (*connection.Exchange
 	}
 	return x, nil
 }
+
+var errNoConnection = errors.New("the connection is nil, or was not made by connection.New")
 
 // wrong makes the error of a request that cannot be built. It shows the template, without its query.
 func (b *Builder) wrong(err error) error {
@@ -46,7 +56,12 @@ func (b *Builder) wrong(err error) error {
 func (b *Builder) call(ctx context.Context) (connection.Call, error) {
 	call := connection.Call{Method: b.method}
 	if b.conn == nil || b.conn.BaseURL().Host == "" {
-		return call, errors.New("the connection is nil, or was not made by connection.New")
+		return call, errNoConnection
+	}
+	if b.policy != nil {
+		if err := b.policy.set(&call); err != nil {
+			return call, err
+		}
 	}
 	if err := b.setURL(ctx, &call); err != nil {
 		return call, err
@@ -54,13 +69,7 @@ func (b *Builder) call(ctx context.Context) (connection.Call, error) {
 	if err := b.setHeader(&call); err != nil {
 		return call, err
 	}
-	if err := b.setBody(&call); err != nil {
-		return call, err
-	}
-	if b.policy == nil {
-		return call, nil
-	}
-	err := b.policy.set(&call)
+	err := b.setBody(&call)
 	return call, err
 }
 
@@ -73,6 +82,16 @@ func (p *policy) set(call *connection.Call) error {
 	}
 	if p.checkSet && p.check == nil {
 		return errors.New("the function of Check is nil")
+	}
+	if p.codec != nil {
+		if err := p.codec.Validate(); err != nil {
+			return fmt.Errorf("the Codec: %w", err)
+		}
+	}
+	for _, status := range p.expected {
+		if status < 200 || status > 599 {
+			return fmt.Errorf("ExpectStatus: %d is not the status of a response", status)
+		}
 	}
 	call.Auth, call.Retry, call.Timeouts = p.auth, p.retry, p.timeouts
 	call.MaxRedirects, call.Debug = p.maxRedirects, p.debug
@@ -98,6 +117,16 @@ func (b *Builder) setHeader(call *connection.Call) error {
 	}
 	call.Header = fields
 	return nil
+}
+
+// hasHeader reports whether the request has a header of that canonical name.
+func (b *Builder) hasHeader(name string) bool {
+	for i := range b.count {
+		if p := b.param(i); p.kind == headerParam && http.CanonicalHeaderKey(p.name) == name {
+			return true
+		}
+	}
+	return false
 }
 
 // headers returns how many headers there will be at most.
@@ -130,7 +159,7 @@ func (b *Builder) setBody(call *connection.Call) error {
 	if (b.method == http.MethodGet || b.method == http.MethodHead) && !b.effective().allowBody {
 		return fmt.Errorf("a %s request has no body: use AllowBody if the service wants one", b.method)
 	}
-	payload, err := b.body.Payload()
+	payload, err := payloadOf(b.body, b.codec())
 	if err != nil {
 		return fmt.Errorf("request body: %w", err)
 	}

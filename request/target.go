@@ -9,6 +9,7 @@ import (
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/origin"
+	"github.com/restconn/restconn/internal/redact"
 )
 
 // maxURL is the length of the longest URL that is sent, in bytes.
@@ -16,6 +17,9 @@ const maxURL = 8 << 10
 
 // setURL works out the URL of the call from the base URL, the path template and the parameters.
 func (b *Builder) setURL(ctx context.Context, call *connection.Call) error {
+	if b.literal != nil {
+		return b.setLiteral(call)
+	}
 	base, template, err := b.split()
 	if err != nil {
 		return err
@@ -35,7 +39,7 @@ func (b *Builder) setURL(ctx context.Context, call *connection.Call) error {
 		return err
 	}
 	if len(buf) > maxURL {
-		return fmt.Errorf("the URL is longer than %d bytes", maxURL)
+		return errTooLongURL
 	}
 	target := string(buf)
 	call.URL = url.URL{Scheme: base.Scheme, Host: base.Host, Path: target[:end]}
@@ -53,6 +57,20 @@ func (b *Builder) setURL(ctx context.Context, call *connection.Call) error {
 	}
 	return nil
 }
+
+// setLiteral takes the URL that a server has written. It may repeat a secret of the path.
+func (b *Builder) setLiteral(call *connection.Call) error {
+	if len(b.literal.RequestURI()) > maxURL {
+		return errTooLongURL
+	}
+	call.URL = *b.literal
+	if b.policy != nil && len(b.policy.secret) > 0 {
+		call.ShownPath = "/" + redact.Mask
+	}
+	return nil
+}
+
+var errTooLongURL = fmt.Errorf("the URL is longer than %d bytes", maxURL)
 
 // split returns the URL that the template is relative to, and the rest.
 func (b *Builder) split() (url.URL, string, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/redact"
@@ -72,14 +73,10 @@ func (b Builder) Exec(ctx context.Context) error {
 // Stream sends the request and returns a successful response with its body open. Reading is bounded by the idle
 // timeout, and by the end of ctx. The caller closes the body.
 func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
-	x, err := b.send(ctx, "")
+	x, err := b.open(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	if err := b.judge(x, nil); err != nil {
-		return nil, err
-	}
-	x.Stream()
 	return x.Response, nil
 }
 
@@ -87,9 +84,9 @@ func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
 // [connection.Connection.Do] adds both.
 func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	if p := b.effective(); p.authSet || p.retry != nil || p.timeouts != (connection.Timeouts{}) ||
-		p.maxRedirects != nil || p.debugSet || p.checkSet {
-		return nil, b.wrong(errors.New("an *http.Request cannot carry Auth, Retry, Timeouts, MaxRedirects, Debug or Check: " +
-			"use another terminal, or a connection derived with With"))
+		p.maxRedirects != nil || p.debugSet || p.checkSet || len(p.expected) > 0 {
+		return nil, b.wrong(errors.New("an *http.Request cannot carry Auth, Retry, Timeouts, MaxRedirects, Debug, " +
+			"ExpectStatus or Check: use another terminal, or a connection derived with With"))
 	}
 	call, err := b.call(ctx)
 	if err != nil {
@@ -116,32 +113,18 @@ func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// Values of the Accept header.
-const (
-	acceptJSON = "application/json, text/plain, */*"
-	acceptText = "text/plain, */*"
-	acceptAny  = "*/*"
-)
-
 // into sends the request and decodes the answer into target; nil means that the body is dropped. The exchange that it
 // returns is closed.
 func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, error) {
-	accept := acceptJSON
-	switch target.(type) {
-	case *string:
-		accept = acceptText
-	case *[]byte:
-		accept = acceptAny
-	}
-	check := b.effective().check
-	x, err := b.send(ctx, accept)
+	x, err := b.send(ctx, target)
 	if err != nil {
 		return nil, err
 	}
 	defer x.Close()
-	r := reader{exchange: x, method: b.method, limit: b.conn.MaxBody()}
+	r := b.reader(x)
 	defer r.release()
-	if !succeeded(x.Response) && check == nil {
+	check := b.effective().check
+	if !b.succeeded(x.Response) {
 		return nil, r.responseError(nil)
 	}
 	if target == nil && check == nil {
@@ -158,35 +141,57 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	if target == nil {
 		return x, nil
 	}
+	if !isRaw(target) || !b.hasHeader("Accept-Encoding") {
+		if err := r.coded(); err != nil {
+			return nil, err
+		}
+	}
 	return x, r.decode(target)
 }
 
-// succeeded reports whether the status says that the request was a success. 304 answers a condition that the caller has
-// set.
-func succeeded(resp *http.Response) bool {
-	return resp.StatusCode/100 == 2 || resp.StatusCode == http.StatusNotModified
+// open sends the request and returns the exchange of a successful response as a stream. The caller closes it.
+func (b *Builder) open(ctx context.Context, accept string) (*connection.Exchange, error) {
+	x, err := b.sendAccept(ctx, accept)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.judge(x); err != nil {
+		return nil, err
+	}
+	x.Stream()
+	return x, nil
 }
 
 // judge closes the exchange of a stream that is not a success, and returns its error.
-func (b *Builder) judge(x *connection.Exchange, body []byte) error {
-	check := b.effective().check
+func (b *Builder) judge(x *connection.Exchange) error {
 	ok := false
 	defer func() {
 		if !ok { // also after a panic in Check
 			x.Close()
 		}
 	}()
-	r := reader{exchange: x, method: b.method, limit: b.conn.MaxBody()}
-	var cause error
+	r := b.reader(x)
+	if !b.succeeded(x.Response) {
+		return r.responseError(nil)
+	}
+	if check := b.effective().check; check != nil {
+		if err := check(x.Response, nil); err != nil {
+			return r.responseError(err)
+		}
+	}
+	ok = true
+	return nil
+}
+
+// succeeded reports whether the status says that the request was a success. 304 answers a condition that the caller has
+// set. With a Check that stands alone, the status says nothing.
+func (b *Builder) succeeded(resp *http.Response) bool {
+	p := b.effective()
 	switch {
-	case check != nil:
-		cause = check(x.Response, body)
-		ok = cause == nil
-	default:
-		ok = succeeded(x.Response)
+	case len(p.expected) > 0:
+		return slices.Contains(p.expected, resp.StatusCode)
+	case p.check != nil:
+		return true
 	}
-	if ok {
-		return nil
-	}
-	return r.responseError(cause)
+	return resp.StatusCode/100 == 2 || resp.StatusCode == http.StatusNotModified
 }

@@ -88,7 +88,11 @@ var table = map[string]rule{
 	},
 	"connection/connectiontest": {own: []string{"connection", "auth", "secrets"}, helper: true},
 
-	"request": {own: []string{"connection", "auth", "secrets", "internal/..."}},
+	"request": {
+		own:    []string{"connection", "auth", "secrets", "internal/..."},
+		libs:   []string{"github.com/tmaxmax/go-sse", "github.com/cenkalti/backoff/v4"},
+		hidden: []string{"github.com/tmaxmax/go-sse", "github.com/cenkalti/backoff/v4"},
+	},
 
 	"connection/definition": {
 		own:  []string{"auth/...", "connection", "connection/keystore", "request", "secrets/...", "internal/..."},
@@ -107,6 +111,7 @@ var (
 		"github.com/hashicorp/go-retryablehttp",
 		"github.com/hashicorp/go-cleanhttp",
 		"github.com/cenkalti/backoff/v4",
+		"github.com/tmaxmax/go-sse",
 		"golang.org/x/net",
 		"golang.org/x/sync",
 		"golang.org/x/text",
