@@ -8,6 +8,19 @@
 // for the whole response, [Builder.Into], [Builder.Exec], [Builder.Stream], and [Builder.Request] to build only. Every
 // terminal reads and closes what it has opened, on every path; only the caller of Stream has a body to close.
 //
+// # Bodies
+//
+// A [Body] is a factory, so that what is sent again is the same: [JSON], [XML], [Form], [Text], [Bytes], [File], [Open],
+// and [Multipart] for forms with files. What can be sent only once says so ([Once]), and is refused where it might be
+// needed again. The type that an answer is decoded into says how: see [Do]. Its format is JSON unless a
+// [connection.Codec] says otherwise.
+//
+// # More than one answer
+//
+// [Pages], [Items] and [ItemsOf] go through lists that come in pages, [Events] and [JSONLines] through answers that come
+// bit by bit: all are sequences for a range loop, send nothing before it begins, and clean up when it ends. [Download]
+// and [DownloadInto] save an answer as a file.
+//
 // # Errors
 //
 // A status outside 2xx, but for 304, is a [*ResponseError], a body that is not what was asked for a [*DecodeError], and
