@@ -352,23 +352,43 @@ func (x *Exchange) shownURL(u *url.URL) string {
 }
 
 // Link resolves a URL that stands in the response, as a next link or a Location does, against the URL that was asked
-// last. Query credentials of the authenticator that the service has repeated in it are taken out. One that leads from
-// the connection's origins elsewhere, or from elsewhere to them, is an [*OriginError].
+// last; user name, password and fragment are left out. Query credentials of the authenticator that the service has
+// repeated in it are taken out. One that leads from the connection's origins elsewhere, or from elsewhere to them, is
+// an [*OriginError], and so is any that came by a redirect over another origin.
 func (x *Exchange) Link(reference string) (*url.URL, error) {
 	asked := x.bare()
 	target, err := resolve(asked.URL, reference)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case isForeign(asked):
+		return nil, fmt.Errorf("it came by a redirect over another origin: %w",
+			x.conn.stranger(target, asked.URL, &x.call.URL))
 	}
-	if isForeign(asked) || !x.conn.together(&x.call.URL, target) {
-		o, err := origin.Of(target)
-		if err != nil {
-			return nil, err
-		}
-		return nil, &OriginError{Origin: o.String(), Home: x.conn.home.String()}
+	if err := x.conn.CheckLink(&x.call.URL, target); err != nil {
+		return nil, err
 	}
 	target.RawQuery = without(added(asked.URL.RawQuery, x.query), target.RawQuery)
 	return target, nil
+}
+
+// CheckLink returns an [*OriginError] unless what was sent to one URL may be sent to the other: both are of one origin,
+// or of the connection's. [Exchange.Link] has done so already.
+func (c *Connection) CheckLink(from, to *url.URL) error {
+	if c.together(from, to) {
+		return nil
+	}
+	return c.stranger(to, from)
+}
+
+// stranger makes the error of the first of these URLs that is not of the connection's origins, or else of the first.
+func (c *Connection) stranger(urls ...*url.URL) error {
+	first := max(0, slices.IndexFunc(urls, func(u *url.URL) bool { return !c.trusts(u) }))
+	o, err := origin.Of(urls[first])
+	if err != nil {
+		return err
+	}
+	return &OriginError{Origin: o.String(), Home: c.home.String()}
 }
 
 // Close closes the response and frees what the exchange holds. It is idempotent.

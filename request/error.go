@@ -31,6 +31,8 @@ const (
 	StageRead Stage = "read" //nolint:errname // a Stage
 	// StageDecode means that the body is not what was asked for.
 	StageDecode Stage = "decode" //nolint:errname // a Stage
+	// StagePage means that a page is there, and what follows it is not asked for.
+	StagePage Stage = "page" //nolint:errname // a Stage
 )
 
 // Error lets a Stage be the target of errors.Is.
@@ -51,7 +53,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return strings.TrimSpace(redact.Printable(e.Method)+" "+e.URL) + ": " + e.Err.Error()
+	request := strings.TrimSpace(redact.Printable(e.Method) + " " + e.URL)
+	if request == "" {
+		return e.Err.Error()
+	}
+	return request + ": " + e.Err.Error()
 }
 
 // Unwrap returns the cause.

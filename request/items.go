@@ -1,0 +1,86 @@
+package request
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// ErrTooManyItems means that there are more items than [MaxItems] allows.
+var ErrTooManyItems = errors.New("there are more items than MaxItems allows")
+
+// ItemOption changes what [Items] and [ItemsOf] do. Of two that set the same thing the last one counts.
+type ItemOption struct{ set func(most *int) error }
+
+// MaxItems sets how many items there are at most; what is beyond is [ErrTooManyItems], after the last item that is
+// allowed. By default only [MaxPages] sets a limit. A number below 1 is an error.
+func MaxItems(n int) ItemOption {
+	return ItemOption{func(most *int) error {
+		if n < 1 {
+			return errors.New("MaxItems: the number is not positive")
+		}
+		*most = n
+		return nil
+	}}
+}
+
+// Items is the items of pages that are lists and nothing else, one after the other. See [ItemsOf].
+func Items[E any](pages iter.Seq2[*Page[[]E], error], options ...ItemOption) iter.Seq2[E, error] {
+	return ItemsOf(pages, func(value []E) []E { return value }, options...)
+}
+
+// ItemsOf is the items of pages, one after the other; items returns those of one page. A page is asked for when the
+// loop wants its first item. To range over the items again begins anew, if it does for the pages.
+//
+// An error comes once, beside the zero E, and is the last: those of the pages as they are, and [ErrTooManyItems] in an
+// [*Error] of [StagePage].
+func ItemsOf[T, E any](
+	pages iter.Seq2[*Page[T], error], items func(value T) []E, options ...ItemOption,
+) iter.Seq2[E, error] {
+	most, err := mostItems(options)
+	switch {
+	case err != nil:
+	case pages == nil:
+		err = errors.New("the pages are nil: they come from Pages")
+	case items == nil:
+		err = errors.New("ItemsOf: the function is nil")
+	}
+	return func(yield func(E, error) bool) {
+		var none E
+		if err != nil {
+			yield(none, &Error{Stage: StageBuild, Err: err})
+			return
+		}
+		left := most
+		for page, err := range pages {
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			for _, item := range items(page.Value) {
+				if most > 0 && left == 0 {
+					yield(none, &Error{Stage: StagePage, Err: fmt.Errorf("%w (%d)", ErrTooManyItems, most)})
+					return
+				}
+				left--
+				if !yield(item, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// mostItems returns how many items there may be; 0 if any number.
+func mostItems(options []ItemOption) (int, error) {
+	most := 0
+	for _, o := range options {
+		if o.set == nil {
+			return 0, errors.New("an ItemOption is the zero value: make it with MaxItems")
+		}
+		if err := o.set(&most); err != nil {
+			return 0, err
+		}
+	}
+	return most, nil
+}
