@@ -62,16 +62,23 @@ func isRaw(target any) bool {
 // coded refuses a body with a content coding that the transport has not undone. It undoes gzip, unless the request has
 // an Accept-Encoding of its own.
 func (r *reader) coded() error {
-	for _, v := range r.exchange.Response.Header["Content-Encoding"] {
-		for coding := range strings.SplitSeq(v, ",") {
-			if coding = strings.TrimSpace(coding); coding == "" || strings.EqualFold(coding, "identity") {
-				continue
-			}
-			return r.decodeError(fmt.Errorf("the content coding %q was not undone: "+
-				"without an Accept-Encoding header gzip is, and with one []byte gets the body as it is", redact.Line(coding)))
-		}
+	if coding := contentCoding(r.exchange.Response.Header); coding != "" {
+		return r.decodeError(fmt.Errorf("the content coding %q was not undone: "+
+			"without an Accept-Encoding header gzip is, and with one []byte gets the body as it is", redact.Line(coding)))
 	}
 	return nil
+}
+
+// contentCoding returns the first content coding that changes anything; "" if there is none.
+func contentCoding(header http.Header) string {
+	for _, v := range header["Content-Encoding"] {
+		for coding := range strings.SplitSeq(v, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return coding
+			}
+		}
+	}
+	return ""
 }
 
 // bodiless reports whether the response has no body by its nature (RFC 9110, section 6.4.1).

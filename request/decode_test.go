@@ -65,7 +65,7 @@ func wantStage[T error](t *testing.T, err error, want request.Stage) T {
 	t.Helper()
 	for _, stage := range []request.Stage{
 		request.StageBuild, request.StageAuth, request.StageSend, request.StageStatus, request.StageRead,
-		request.StageDecode,
+		request.StageDecode, request.StagePage, request.StageSave,
 	} {
 		if got := errors.Is(err, stage); got != (stage == want) {
 			t.Errorf("errors.Is(%v, %s) is %v", err, stage, got)

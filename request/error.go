@@ -33,6 +33,8 @@ const (
 	StageDecode Stage = "decode" //nolint:errname // a Stage
 	// StagePage means that a page is there, and what follows it is not asked for.
 	StagePage Stage = "page" //nolint:errname // a Stage
+	// StageSave means that a file could not be written.
+	StageSave Stage = "save" //nolint:errname // a Stage
 )
 
 // Error lets a Stage be the target of errors.Is.

@@ -39,9 +39,12 @@ func (b *Builder) sendAccept(ctx context.Context, accept string) (*connection.Ex
 
 var errNoConnection = errors.New("the connection is nil, or was not made by connection.New")
 
-// wrong makes the error of a request that cannot be built. It shows the template, without its query.
-func (b *Builder) wrong(err error) error {
-	e := &Error{Stage: StageBuild, Method: b.method, Err: redact.Error(err)}
+// wrong makes the error of a request that cannot be built.
+func (b *Builder) wrong(err error) error { return b.unsent(StageBuild, err) }
+
+// unsent makes the error of a request that was not sent. It shows the template, without its query.
+func (b *Builder) unsent(stage Stage, err error) error {
+	e := &Error{Stage: stage, Method: b.method, Err: redact.Error(err)}
 	if b.conn == nil {
 		return e
 	}

@@ -1,0 +1,142 @@
+package request
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// partFile is a file under a name of its own until it is whole.
+type partFile struct {
+	root   *os.Root
+	name   string
+	file   *os.File
+	closed bool
+	moved  bool
+}
+
+const ownerOnly = 0o600
+
+func createPart(root *os.Root, name string) (*partFile, error) {
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, ownerOnly)
+	if err != nil {
+		return nil, err
+	}
+	return &partFile{root: root, name: name, file: f}, nil
+}
+
+// clear empties the file.
+func (p *partFile) clear() error {
+	if err := p.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := p.file.Seek(0, io.SeekStart)
+	return err
+}
+
+// close is idempotent. Windows renames and removes closed files only.
+func (p *partFile) close() error {
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	return p.file.Close()
+}
+
+// discard removes the file, unless it was committed.
+func (p *partFile) discard() {
+	_ = p.close()
+	if !p.moved {
+		_ = p.root.Remove(p.name)
+	}
+}
+
+// commit gives the file its final name. Unless it may overwrite, it takes the name first, so that of several who want
+// it one succeeds.
+func (p *partFile) commit(name string, overwrite bool) error {
+	if err := p.file.Sync(); err != nil {
+		return err
+	}
+	if err := p.close(); err != nil {
+		return err
+	}
+	if overwrite {
+		if err := p.rename(name); err != nil {
+			return err
+		}
+		return syncDir(p.root)
+	}
+	taken, err := createPart(p.root, name)
+	if err != nil {
+		return err
+	}
+	err = taken.close()
+	if err == nil {
+		err = p.rename(name)
+	}
+	if err != nil {
+		taken.discard()
+		return err
+	}
+	return syncDir(p.root)
+}
+
+func (p *partFile) rename(name string) error {
+	err := p.root.Rename(p.name, name)
+	if err == nil {
+		p.moved = true
+		return nil
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return &fs.PathError{Op: e.Op, Path: name, Err: e.Err}
+	}
+	return err
+}
+
+// syncDir makes the new name survive a power cut. Windows has no such call, and some file systems refuse it.
+func syncDir(root *os.Root) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	dir, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	err = dir.Sync()
+	_ = dir.Close()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// replaceable refuses what a rename should not replace: a device would be gone, and a directory does not give way.
+func replaceable(root *os.Root, name string) error {
+	info, err := root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return &fs.PathError{Op: "replace", Path: name, Err: syscall.EISDIR}
+	case !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink:
+		return &fs.PathError{Op: "replace", Path: name, Err: errors.New("it is not a regular file")}
+	}
+	return nil
+}
+
+// free refuses a name that is taken, by whatever it is.
+func free(root *os.Root, name string) error {
+	_, err := root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
+}

@@ -1,0 +1,144 @@
+package request
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+
+	"github.com/restconn/restconn/internal/disposition"
+)
+
+// DownloadOption changes how [Download] and [DownloadInto] work. All are checked before anything is sent; of two that
+// set the same thing the last one counts. An option can be used for any number of downloads, also at the same time.
+type DownloadOption interface {
+	// String names the option.
+	String() string
+	apply(o *downloadOptions) error
+}
+
+type downloadOption struct {
+	name string
+	set  func(o *downloadOptions) error
+}
+
+func (o downloadOption) String() string                    { return o.name }
+func (o downloadOption) apply(opts *downloadOptions) error { return o.set(opts) }
+
+// downloadOptions are the options of one download.
+type downloadOptions struct {
+	digest      hash.Hash // nil: no checksum is wanted
+	sum         []byte
+	progress    func(Progress)
+	most        int64
+	resumes     int
+	defaultName string
+	overwrite   bool
+	into        string // the name of an option that is for DownloadInto only
+}
+
+const (
+	defaultMaxDownload = 16 << 30
+	defaultResumes     = 5
+)
+
+// set fills o with the defaults and what options change.
+func (o *downloadOptions) set(options []DownloadOption) error {
+	*o = downloadOptions{most: defaultMaxDownload, resumes: defaultResumes}
+	for _, option := range options {
+		if option == nil {
+			return errors.New("a DownloadOption is nil")
+		}
+		if err := option.apply(o); err != nil {
+			return fmt.Errorf("%v: %w", option, err)
+		}
+	}
+	return nil
+}
+
+// Checksum compares the file with sum, in hexadecimal digits. A file that differs is a [*ChecksumError], and is not
+// kept. The default is to compare nothing.
+//
+//	request.Checksum(sha256.New, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+func Checksum(newHash func() hash.Hash, sum string) DownloadOption {
+	return downloadOption{"Checksum", func(o *downloadOptions) error {
+		if newHash == nil {
+			return errors.New("the function is nil")
+		}
+		digest := newHash()
+		if digest == nil {
+			return errors.New("the function returned nil")
+		}
+		want, err := hex.DecodeString(sum)
+		if err != nil {
+			return errors.New("the sum is not hexadecimal")
+		}
+		if len(want) != digest.Size() {
+			return fmt.Errorf("the sum has %d bytes, and those of the hash have %d", len(want), digest.Size())
+		}
+		o.digest, o.sum = digest, want
+		return nil
+	}}
+}
+
+// DownloadProgress calls f when a response begins and after each write, in the goroutine of the caller. Done is the
+// number of bytes in the file, Total what it will be, or -1 if the server has not said, and Attempt the number of the
+// request, from 1. Done falls back to 0 where the file is begun anew.
+func DownloadProgress(f func(Progress)) DownloadOption {
+	return downloadOption{"DownloadProgress", func(o *downloadOptions) error {
+		if f == nil {
+			return errors.New("the function is nil")
+		}
+		o.progress = f
+		return nil
+	}}
+}
+
+// MaxDownload limits the size of the file to n bytes. The default is 16 GiB. A file that is larger is
+// [ErrDownloadTooLarge], before it is read if the server has said how long it is.
+func MaxDownload(n int64) DownloadOption {
+	return downloadOption{"MaxDownload", func(o *downloadOptions) error {
+		if n <= 0 {
+			return errors.New("the limit is not positive")
+		}
+		o.most = n
+		return nil
+	}}
+}
+
+// Resumes sets how often a download whose transfer broke off is resumed or begun anew. The default is 5; 0 means never.
+//
+// A request that failed to resume counts, and is followed by another after a transport error and a status of 5xx; any
+// other status ends the download. The next request is sent at once if the last one has brought bytes. If not, it waits:
+// 500 ms at first and twice as long each time, at most 30 s, give or take a half at random, and at least as long as a
+// Retry-After of up to a minute asks for. The retry policy of the connection applies to each of these requests as well.
+func Resumes(n int) DownloadOption {
+	return downloadOption{"Resumes", func(o *downloadOptions) error {
+		if n < 0 {
+			return errors.New("the number is negative")
+		}
+		o.resumes = n
+		return nil
+	}}
+}
+
+// DefaultName is the name of the file where the response does not give one. It is for [DownloadInto] only, and has to
+// be a plain file name on every operating system. Without it such a response is an error.
+func DefaultName(name string) DownloadOption {
+	return downloadOption{"DefaultName", func(o *downloadOptions) error {
+		if name == "" || disposition.Clean(name) != name {
+			return fmt.Errorf("%q is not a plain file name on every operating system", name)
+		}
+		o.defaultName, o.into = name, "DefaultName"
+		return nil
+	}}
+}
+
+// Overwrite lets [DownloadInto] replace a file that has the name already. A symbolic link is replaced and not followed;
+// a directory or a device is an error all the same. [Download] always does so.
+func Overwrite() DownloadOption {
+	return downloadOption{"Overwrite", func(o *downloadOptions) error {
+		o.overwrite, o.into = true, "Overwrite"
+		return nil
+	}}
+}

@@ -1,0 +1,140 @@
+package request
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/retrytime"
+)
+
+// download is one call of Download or DownloadInto on its way.
+type download struct {
+	builder  Builder
+	options  downloadOptions
+	coded    bool   // the request has an Accept-Encoding of its own
+	fixed    bool   // the caller has given the name
+	name     string // of the file in its directory
+	file     *partFile
+	buffer   []byte
+	requests int
+	exchange *connection.Exchange // the last one that has a response
+
+	done      int64       // bytes in the file
+	total     int64       // bytes that it will have; -1 if that is not known
+	end       int64       // where the response under way has to end at the latest
+	validator string      // for If-Range; "" if the file can only be begun anew
+	header    http.Header // of the response that the file began with
+}
+
+const downloadBuffer = 128 << 10
+
+// run sends requests until the file is whole.
+func (d *download) run(ctx context.Context) error {
+	d.buffer = make([]byte, downloadBuffer)
+	delays := newDelays()
+	for {
+		came, err := d.request(ctx)
+		if err == nil {
+			return d.verify()
+		}
+		if !d.mayGoOn(ctx, err) {
+			return d.failed(err, nil)
+		}
+		if stopped := d.exhausted(); stopped != nil {
+			return d.failed(err, stopped)
+		}
+		if came > 0 {
+			delays.Reset()
+			continue
+		}
+		if stopped := pause(ctx, delays.NextBackOff(), err); stopped != nil {
+			return d.failed(err, stopped)
+		}
+	}
+}
+
+// mayGoOn reports whether another request could mend err.
+func (d *download) mayGoOn(ctx context.Context, err error) bool {
+	if _, ok := err.(*interruption); ok { //nolint:errorlint // it is never wrapped
+		return ctx.Err() == nil
+	}
+	if d.requests == 1 || ctx.Err() != nil {
+		return false // the first request has the retries of the connection, and no others
+	}
+	if re, ok := err.(*ResponseError); ok { //nolint:errorlint // an error of this package is the outermost one
+		return re.Status/100 == 5
+	}
+	_, lost := errors.AsType[*connection.TransportError](err)
+	_, late := errors.AsType[*connection.TimeoutError](err)
+	return errors.Is(err, StageSend) && (lost || late)
+}
+
+// exhausted says why the download is not resumed; nil if it may be.
+func (d *download) exhausted() error {
+	switch {
+	case d.builder.method != http.MethodGet:
+		return fmt.Errorf("a %s is not resumed", d.builder.method)
+	case d.builder.body != nil:
+		return errors.New("a request with a body is not resumed")
+	case d.requests > d.options.resumes:
+		return fmt.Errorf("the limit of Resumes is %d", d.options.resumes)
+	}
+	return nil
+}
+
+const (
+	firstResume = 500 * time.Millisecond
+	lastResume  = 30 * time.Second
+	// mostRetryAfter is how long a server may make a download wait.
+	mostRetryAfter = time.Minute
+)
+
+// newDelays returns the waits of one download: backoff state is never shared.
+func newDelays() *backoff.ExponentialBackOff {
+	b := &backoff.ExponentialBackOff{
+		InitialInterval:     firstResume,
+		RandomizationFactor: backoff.DefaultRandomizationFactor,
+		Multiplier:          2,
+		MaxInterval:         lastResume,
+		Clock:               backoff.SystemClock,
+	}
+	b.Reset()
+	return b
+}
+
+// pause waits before the next request, after one that ended with err. It returns why there is to be none.
+func pause(ctx context.Context, wait time.Duration, err error) error {
+	if re, ok := err.(*ResponseError); ok { //nolint:errorlint // an error of this package is the outermost one
+		asked, _ := retrytime.After(re.Header, time.Now())
+		if asked > mostRetryAfter {
+			return fmt.Errorf("Retry-After asks for %v, and the most is %v", asked, mostRetryAfter)
+		}
+		wait = max(wait, asked)
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return fmt.Errorf("a wait of %v would outlast the deadline of the context", wait)
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx)
+	}
+}
+
+// ended returns why the context has ended: an error that matches ctx.Err().
+func ended(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ctx.Err()) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), cause)
+}
