@@ -9,7 +9,7 @@ import (
 	"reflect"
 	"sync/atomic"
 
-	"github.com/restconn/restconn/internal/membody"
+	bodies "github.com/restconn/restconn/internal/body"
 )
 
 // longBody is the length from which on the idle limit rules while a request body is being sent.
@@ -98,7 +98,7 @@ func (x *Exchange) emptyBody(req *http.Request, body io.ReadCloser) (io.ReadClos
 // sending guards a body while it is being sent: see [requestBody]. One that lies in memory and is short needs no guard.
 func (a *attempt) sending(body io.ReadCloser, length int64) io.ReadCloser {
 	long := length < 0 || length > longBody
-	if _, ok := body.(*membody.Body); body == http.NoBody || ok && !long {
+	if _, ok := body.(*bodies.Memory); body == http.NoBody || ok && !long {
 		return body
 	}
 	b := &requestBody{ReadCloser: body, attempt: a, length: length, long: long}

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/restconn/restconn/connection"
-	"github.com/restconn/restconn/internal/membody"
+	"github.com/restconn/restconn/internal/body"
 )
 
 // Body makes the body of a request. Implementations are immutable and safe for concurrent use.
@@ -18,7 +18,8 @@ type Body interface {
 
 // Payload is a body that is ready to be sent. It is a factory and not a reader, so that what is sent again is the same.
 type Payload struct {
-	// Open opens the body from its beginning. It is called once per attempt.
+	// Open opens the body from its beginning. It is called once per attempt. What it returns may be closed while it is
+	// read.
 	Open func() (io.ReadCloser, error)
 	// Len is the length in bytes; -1 if it is not known.
 	Len int64
@@ -34,12 +35,21 @@ type encoded interface {
 }
 
 // payloadOf returns the payload of a body in a request with that codec.
-func payloadOf(body Body, codec connection.Codec) (Payload, error) {
-	if e, ok := body.(encoded); ok {
-		return e.payload(codec)
+func payloadOf(b Body, codec connection.Codec) (payload Payload, err error) {
+	if e, ok := b.(encoded); ok {
+		payload, err = e.payload(codec)
+	} else if m, ok := asForm(b); ok {
+		payload, err = m.encode(codec)
+	} else {
+		payload, err = b.Payload()
 	}
-	return body.Payload()
+	if err == nil && payload.Open == nil {
+		err = errNoOpen
+	}
+	return payload, err
 }
+
+var errNoOpen = errors.New("there is nothing to open the body with")
 
 // JSON is v as JSON, written when the request is sent: a string is quoted, and a []byte is base64. JSON that is written
 // already is a json.RawMessage, or goes into [Bytes]. It is written by encoding/json, or by a codec for JSON.
@@ -110,7 +120,7 @@ type bytesBody struct {
 func (b bytesBody) Payload() (Payload, error) { return inMemory(b.contentType, b.data), nil }
 
 func inMemory(contentType string, data []byte) Payload {
-	open := func() (io.ReadCloser, error) { return membody.New(data), nil }
+	open := func() (io.ReadCloser, error) { return body.NewMemory(data), nil }
 	return Payload{Open: open, Len: int64(len(data)), ContentType: contentType}
 }
 
@@ -120,7 +130,8 @@ func Open(contentType string, size int64, open func() (io.ReadCloser, error)) Bo
 }
 
 // Once is a body that can be sent only once. With a retry policy that might need it again it is
-// [connection.ErrNotReplayable], before a byte is sent. If r is an io.Closer, it is closed after sending.
+// [connection.ErrNotReplayable], before a byte is sent. If r is an io.Closer, it is closed after sending, and where the
+// request is refused.
 func Once(contentType string, r io.Reader) Body {
 	if r == nil {
 		return payloadBody{}
@@ -133,11 +144,23 @@ func Once(contentType string, r io.Reader) Body {
 	return payloadBody{Payload{Open: open, Len: -1, ContentType: contentType, Once: true}}
 }
 
+// abandon closes what was given to Once, in a request that is not going to be sent.
+func abandon(b Body) {
+	if p, ok := b.(*pageBody); ok && !p.spent.Load() {
+		b = p.Body
+	}
+	if p, ok := b.(payloadBody); ok && p.p.Once {
+		if rc, err := p.p.Open(); err == nil {
+			_ = rc.Close()
+		}
+	}
+	if m, ok := asForm(b); ok {
+		for i := range m.parts {
+			abandon(m.parts[i].body)
+		}
+	}
+}
+
 type payloadBody struct{ p Payload }
 
-func (b payloadBody) Payload() (Payload, error) {
-	if b.p.Open == nil {
-		return Payload{}, errors.New("there is nothing to open the body with")
-	}
-	return b.p, nil
-}
+func (b payloadBody) Payload() (Payload, error) { return b.p, nil }

@@ -25,7 +25,8 @@ import (
 //
 //   - address: [Builder.Path], [Builder.PathSecret], [Builder.Query], [Builder.SetQuery], [Builder.QueryValues]
 //   - headers: [Builder.Header], [Builder.Idempotent]
-//   - body: [Builder.JSON], [Builder.Form], [Builder.Text], [Builder.Bytes], [Builder.Body]
+//   - body: [Builder.JSON], [Builder.Form], [Builder.Text], [Builder.Bytes]; [Builder.Body] with any [Body], as
+//     [Multipart] and [File] make them; [Builder.UploadProgress]
 //   - policy: [Builder.Auth], [Builder.Retry], [Builder.Timeout], [Builder.Timeouts], [Builder.MaxRedirects],
 //     [Builder.Debug], [Builder.AllowBody]
 //   - what is a success, and how it is decoded: [Builder.ExpectStatus], [Builder.Check], [Builder.Codec]
@@ -39,6 +40,7 @@ type Builder struct { //nolint:recvcheck // what users call takes a value, what 
 	template string
 	literal  *url.URL // asked as it is, in the place of the template and the query
 	body     Body
+	upload   *upload // of the call under way, in the Builder that belongs to its terminal
 	policy   *policy // nil: the connection's; never changed once it is set
 
 	// The first parameters lie in the Builder itself, the others in more, which is copied on every append.
@@ -83,6 +85,8 @@ type policy struct {
 	checkSet     bool
 	expected     []int
 	codec        *connection.Codec
+	progress     func(Progress)
+	progressSet  bool
 	idempotent   bool
 	allowBody    bool
 }

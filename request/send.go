@@ -17,7 +17,7 @@ import (
 // send builds the call and sends it, for an answer that goes into target. On success the caller closes the exchange.
 func (b *Builder) send(ctx context.Context, target any) (*connection.Exchange, error) {
 	if b.conn == nil {
-		return nil, b.wrong(errNoConnection)
+		return nil, b.refuse(errNoConnection)
 	}
 	return b.sendAccept(ctx, accept(b.codec(), target))
 }
@@ -26,11 +26,12 @@ func (b *Builder) send(ctx context.Context, target any) (*connection.Exchange, e
 func (b *Builder) sendAccept(ctx context.Context, accept string) (*connection.Exchange, error) {
 	call, err := b.call(ctx)
 	if err != nil {
-		return nil, b.wrong(err)
+		return nil, b.refuse(err)
 	}
 	call.Accept = accept
 	x, err := b.conn.Send(ctx, call)
 	if err != nil {
+		b.upload.stop()
 		n := x.Attempts()
 		return nil, &Error{Stage: stageOf(err, n), Method: b.method, URL: x.URL(), Attempts: n, Err: err}
 	}
@@ -38,6 +39,12 @@ func (b *Builder) sendAccept(ctx context.Context, accept string) (*connection.Ex
 }
 
 var errNoConnection = errors.New("the connection is nil, or was not made by connection.New")
+
+// refuse is wrong for a request whose body is not going to be sent.
+func (b *Builder) refuse(err error) error {
+	abandon(b.body)
+	return b.wrong(err)
+}
 
 // wrong makes the error of a request that cannot be built.
 func (b *Builder) wrong(err error) error { return b.unsent(StageBuild, err) }
@@ -85,6 +92,9 @@ func (p *policy) set(call *connection.Call) error {
 	}
 	if p.checkSet && p.check == nil {
 		return errors.New("the function of Check is nil")
+	}
+	if p.progressSet && p.progress == nil {
+		return errors.New("the function of UploadProgress is nil")
 	}
 	if p.codec != nil {
 		if err := p.codec.Validate(); err != nil {
@@ -162,10 +172,14 @@ func (b *Builder) setBody(call *connection.Call) error {
 	if (b.method == http.MethodGet || b.method == http.MethodHead) && !b.effective().allowBody {
 		return fmt.Errorf("a %s request has no body: use AllowBody if the service wants one", b.method)
 	}
+	if err := b.checkForm(call); err != nil {
+		return err
+	}
 	payload, err := payloadOf(b.body, b.codec())
 	if err != nil {
 		return fmt.Errorf("request body: %w", err)
 	}
+	b.upload = track(b.effective().progress, &payload)
 	call.Body, call.BodyLen, call.BodyOnce = payload.Open, payload.Len, payload.Once
 	if payload.ContentType != "" && !hasField(call.Header, contentType) {
 		call.Header = append(call.Header, connection.Field{Name: contentType, Value: payload.ContentType})

@@ -58,7 +58,7 @@ func Full[T any](ctx context.Context, b Builder) (*Response[T], error) {
 // Into is [Do] for a value that exists: target is a pointer to it. After an error the value may be filled in part.
 func (b Builder) Into(ctx context.Context, target any) error {
 	if v := reflect.ValueOf(target); v.Kind() != reflect.Pointer || v.IsNil() {
-		return b.wrong(errors.New("the target of Into is not a pointer, or nil: to drop the body use Exec"))
+		return b.refuse(errors.New("the target of Into is not a pointer, or nil: to drop the body use Exec"))
 	}
 	_, err := b.into(ctx, target)
 	return err
@@ -85,16 +85,16 @@ func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
 func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	if p := b.effective(); p.authSet || p.retry != nil || p.timeouts != (connection.Timeouts{}) ||
 		p.maxRedirects != nil || p.debugSet || p.checkSet || len(p.expected) > 0 {
-		return nil, b.wrong(errors.New("an *http.Request cannot carry Auth, Retry, Timeouts, MaxRedirects, Debug, " +
+		return nil, b.refuse(errors.New("an *http.Request cannot carry Auth, Retry, Timeouts, MaxRedirects, Debug, " +
 			"ExpectStatus or Check: use another terminal, or a connection derived with With"))
 	}
 	call, err := b.call(ctx)
 	if err != nil {
-		return nil, b.wrong(err)
+		return nil, b.refuse(err)
 	}
 	req, err := http.NewRequestWithContext(redact.WithPath(ctx, call.ShownPath), call.Method, "/", http.NoBody)
 	if err != nil {
-		return nil, b.wrong(err)
+		return nil, b.refuse(err)
 	}
 	req.URL, req.Host = &call.URL, call.URL.Host
 	for _, f := range call.Header {
@@ -120,6 +120,7 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	if err != nil {
 		return nil, err
 	}
+	defer b.upload.stop()
 	defer x.Close()
 	r := b.reader(x)
 	defer r.release()
@@ -168,6 +169,7 @@ func (b *Builder) judge(x *connection.Exchange) error {
 	defer func() {
 		if !ok { // also after a panic in Check
 			x.Close()
+			b.upload.stop()
 		}
 	}()
 	r := b.reader(x)

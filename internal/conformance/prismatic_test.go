@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -999,6 +1001,156 @@ func TestPrismaticData(t *testing.T) {
 				r.Line(r.Sent(s, 1)[0], "Content-Type: application/vnd.own")
 			})
 		}
+	})
+}
+
+// form is the multipart of the document's example.
+var form = request.Multipart().Field("note", "a b&c").
+	FileFrom("myFile", request.Bytes("", []byte("Hello, World!"))).FileName("myFile", "myFile.txt")
+
+const formBytes = "--BOUND\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\na b&c\r\n" +
+	"--BOUND\r\nContent-Disposition: form-data; name=\"myFile\"; filename=\"myFile.txt\"\r\n" +
+	"Content-Type: application/octet-stream\r\n\r\nHello, World!\r\n--BOUND--\r\n"
+
+// Multipart asserts that the request is a multipart, and what its body is with BOUND in the place of the boundary.
+func (r *Row) Multipart(sent connectiontest.Request, want string) {
+	r.Helper()
+	boundary, ok := strings.CutPrefix(sent.Header.Get("Content-Type"), "multipart/form-data; boundary=")
+	r.Equal("it is a multipart", ok && boundary != "", true)
+	r.Equal("body", strings.ReplaceAll(string(sent.Body), boundary, "BOUND"), want)
+}
+
+func TestPrismaticForm(t *testing.T) {
+	t.Parallel()
+	upload := func(r *Row, body request.Body) connectiontest.Request {
+		s := r.serve()
+		r.NoError(request.Post(r.open(s), "/up").Body(body).Exec(r.ctx()))
+		return r.Sent(s, 1)[0]
+	}
+	row(t, "P-53 a form is multipart/form-data of a known length", func(r *Row) {
+		sent := upload(r, form)
+		boundary := strings.TrimPrefix(sent.Header.Get("Content-Type"), "multipart/form-data; boundary=")
+		r.Line(sent, "Content-Type: multipart/form-data; boundary="+boundary)
+		r.Line(sent, "Content-Length: "+strconv.Itoa(len(formBytes)+3*(len(boundary)-len("BOUND"))))
+		r.Lines(sent, "Transfer-Encoding")
+		r.Multipart(sent, formBytes)
+	})
+	row(t, "P-54 a form goes out with POST and with PUT", func(r *Row) {
+		for _, method := range []string{http.MethodPost, http.MethodPut} {
+			r.Case(method, func(r *Row) {
+				s := r.serve()
+				r.NoError(request.New(r.open(s), method, "/up").Body(form).Exec(r.ctx()))
+				r.Line(r.Sent(s, 1)[0], method+" /v1/up HTTP/1.1")
+			})
+		}
+	})
+	row(t, "P-54 a form with any other method is refused", func(r *Row) {
+		for _, method := range []string{http.MethodPatch, http.MethodDelete, http.MethodGet, "PURGE"} {
+			r.Case(method, func(r *Row) {
+				s := r.serve()
+				r.Is(request.New(r.open(s), method, "/up").AllowBody().Body(form).Exec(r.ctx()), request.StageBuild)
+				r.NothingSent(s)
+			})
+		}
+	})
+	row(t, "P-55 fields are sent in their order, and may repeat", func(r *Row) {
+		const head = "--BOUND\r\nContent-Disposition: form-data; name="
+		r.Multipart(upload(r, request.Multipart().Field("note", "a b&c").Field("b", "").Field("note", "2")),
+			head+"\"note\"\r\n\r\na b&c\r\n"+head+"\"b\"\r\n\r\n\r\n"+head+"\"note\"\r\n\r\n2\r\n--BOUND--\r\n")
+	})
+	const fileHead = "--BOUND\r\nContent-Disposition: form-data; name=\"myFile\"; filename=\"myFile.txt\"\r\n"
+	path := filepath.Join(t.TempDir(), "myFile.txt")
+	if err := os.WriteFile(path, []byte("Hello, World!"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opened := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("Hello, World!")), nil }
+	for name, body := range map[string]request.Body{
+		"bytes":         request.Bytes("", []byte("Hello, World!")),
+		"a reader":      request.Once("", strings.NewReader("Hello, World!")),
+		"an opened one": request.Open("", -1, opened),
+		"on disk":       request.File("", path),
+	} {
+		row(t, "P-56 a file is sent byte by byte: "+name, func(r *Row) {
+			r.Multipart(upload(r, request.Multipart().FileFrom("myFile", body).FileName("myFile", "myFile.txt")),
+				fileHead+"Content-Type: application/octet-stream\r\n\r\nHello, World!\r\n--BOUND--\r\n")
+		})
+	}
+	row(t, "P-56 a file has the content type that it is said to have", func(r *Row) {
+		r.Multipart(upload(r, request.Multipart().FileFrom("myFile", request.File("text/plain", path))),
+			fileHead+"Content-Type: text/plain\r\n\r\nHello, World!\r\n--BOUND--\r\n")
+	})
+	prismaticFileNames(t)
+	row(t, "P-58 a file name stays in its line", func(r *Row) {
+		sent := upload(r, request.Multipart().FileFrom("f", request.Text("x")).FileName("f", "a\"b\r\n\\é.txt"))
+		r.Multipart(sent, "--BOUND\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a%22b%0D%0A\\\\é.txt\"\r\n"+
+			"Content-Type: text/plain; charset=utf-8\r\n\r\nx\r\n--BOUND--\r\n")
+	})
+	row(t, "P-58 a file name with other control characters is refused", func(r *Row) {
+		s := r.serve()
+		body := request.Multipart().FileFrom("f", request.Text("x")).FileName("f", "a\x00b")
+		r.Is(request.Post(r.open(s), "/up").Body(body).Exec(r.ctx()), request.StageBuild)
+		r.NothingSent(s)
+	})
+	prismaticFormPolicy(t)
+}
+
+func prismaticFileNames(t *testing.T) {
+	t.Helper()
+	x := request.Bytes("", nil)
+	row(t, "P-57 a file without a name is called like its key", func(r *Row) {
+		s := r.serve()
+		body := request.Multipart().FileFrom("myFile", x)
+		r.NoError(request.Post(r.open(s), "/up").Body(body).Exec(r.ctx()))
+		r.Multipart(r.Sent(s, 1)[0], "--BOUND\r\nContent-Disposition: form-data; name=\"myFile\"; filename=\"myFile\"\r\n"+
+			"Content-Type: application/octet-stream\r\n\r\n\r\n--BOUND--\r\n")
+	})
+	for name, body := range map[string]request.MultipartBody{
+		"there is no such key":  form.FileName("other", "x.txt"),
+		"the key is a field":    form.FileName("note", "x.txt"),
+		"it has one already":    form.FileName("myFile", "x.txt"),
+		"there is no file name": request.Multipart().FileFrom("other", x).FileName("other", ""),
+	} {
+		row(t, "P-57 a file name without its file is refused: "+name, func(r *Row) {
+			s := r.serve()
+			err := request.Post(r.open(s), "/up").Body(body).Exec(r.ctx())
+			r.Equal("it names a part", as[*request.PartError](r, err).Name != "", true)
+			r.Is(err, request.StageBuild)
+			r.NothingSent(s)
+		})
+	}
+}
+
+// prismaticFormPolicy are the rows about what a form has in common with all requests.
+func prismaticFormPolicy(t *testing.T) {
+	t.Helper()
+	row(t, "P-59 a form is sent again byte by byte: after a 503", func(r *Row) {
+		s := r.serve(unavailable, connectiontest.Status(http.StatusOK))
+		r.NoError(request.Post(r.open(s), "/up").Body(form).Retry(connection.Retry{Max: 1}).Exec(r.ctx()))
+		sent := r.Sent(s, 2)
+		r.Multipart(sent[0], formBytes)
+		r.Equal("the second body", string(sent[1].Body), string(sent[0].Body))
+		r.Equal("its boundary", sent[1].Header["Content-Type"], sent[0].Header["Content-Type"])
+	})
+	row(t, "P-59 a form is sent again byte by byte: after a redirect", func(r *Row) {
+		s := r.serve(connectiontest.Status(http.StatusPermanentRedirect).Header("Location", "/v1/else"),
+			connectiontest.Status(http.StatusOK))
+		r.NoError(request.Put(r.open(s), "/up").Body(form).Exec(r.ctx()))
+		sent := r.Sent(s, 2)
+		r.Line(sent[1], "PUT /v1/else HTTP/1.1")
+		r.Equal("the second body", string(sent[1].Body), string(sent[0].Body))
+	})
+	timed(t, "P-59 a form has the timeout of a request", func(r *Row) {
+		s := r.serve(connectiontest.Status(http.StatusOK).Delay(time.Hour))
+		began := time.Now()
+		err := request.Post(r.open(s), "/up").Body(form).Timeout(time.Second).Exec(r.ctx())
+		r.Equal("the phase", as[*connection.TimeoutError](r, err).Phase, connection.PhaseAttempt)
+		r.Equal("the time it took", time.Since(began), time.Second)
+	})
+	row(t, "P-59 a form has the answers of a request", func(r *Row) {
+		s := r.serve(connectiontest.JSON(http.StatusOK, item{7}))
+		got, err := request.Do[item](r.ctx(), request.Post(r.open(s), "/up").Body(form))
+		r.NoError(err)
+		r.Equal("answer", got, item{7})
 	})
 }
 
