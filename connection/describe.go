@@ -30,6 +30,8 @@ type Description struct {
 	Timeouts     Timeouts
 	MaxRedirects int
 	MaxBody      int64
+	// Codec is the media type that values are written in and read from.
+	Codec string
 	// Transport is "default", or the type of what the caller gave.
 	Transport string
 	// TestPath is without its query.
@@ -51,6 +53,7 @@ func (c *Connection) Describe() Description {
 		Timeouts:     cfg.timeouts,
 		MaxRedirects: cfg.maxRedirects,
 		MaxBody:      cfg.maxBody,
+		Codec:        cfg.codec.String(),
 		Transport:    "default",
 	}
 	if s, ok := cfg.auth.(fmt.Stringer); ok {
@@ -89,6 +92,7 @@ func (d Description) String() string {
 	line("idle timeout", limitText(d.Timeouts.Idle))
 	line("max redirects", d.MaxRedirects)
 	line("max body", d.MaxBody)
+	line("codec", d.Codec)
 	line("transport", d.Transport)
 	line("test path", d.TestPath)
 	return b.String()

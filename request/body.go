@@ -92,7 +92,7 @@ func encode(codec connection.Codec, v any) (Payload, error) {
 	if err != nil {
 		return Payload{}, err
 	}
-	return inMemory(mediaType(codec), data), nil
+	return inMemory(codec.String(), data), nil
 }
 
 // Form is values as application/x-www-form-urlencoded, sorted by name.

@@ -10,13 +10,14 @@ import (
 	"strings"
 
 	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/charset"
 	"github.com/restconn/restconn/internal/redact"
 )
 
 // Binary is a body of bytes with its type, for [Do].
 type Binary struct {
 	Data []byte
-	// ContentType is the Content-Type of the response, as it was sent.
+	// ContentType is the Content-Type of the response, as it was sent; "" if there was none.
 	ContentType string
 }
 
@@ -25,29 +26,45 @@ func (r *reader) decode(target any) error {
 	if r.bodiless() {
 		return nil
 	}
-	header := r.exchange.Response.Header
-	var err error
-	switch t := target.(type) {
-	case *string:
-		*t, err = decodeText(header.Get(contentType), r.data)
-	case *[]byte:
-		*t = slices.Clone(r.data)
-	case *Binary:
-		*t = Binary{Data: slices.Clone(r.data), ContentType: header.Get(contentType)}
-	case *json.RawMessage:
-		codec := connection.Codec{AnyContentType: r.codec.AnyContentType}
-		if err = expect(codec, header.Get(contentType), r.data); err == nil {
-			err = rawJSON(r.data, t)
-		}
-	default:
-		if err = expect(r.codec, header.Get(contentType), r.data); err == nil {
-			err = decodeValue(r.codec, r.data, target)
-		}
+	err := r.coded(target)
+	if err == nil {
+		err = r.decodeAs(target)
 	}
 	if err != nil {
 		return r.decodeError(err)
 	}
 	return nil
+}
+
+// decodeAs decodes the body as the type of target asks for.
+func (r *reader) decodeAs(target any) (err error) {
+	header := r.exchange.Response.Header
+	switch t := target.(type) {
+	case *string:
+		*t, err = decodeText(typeOf(header), r.data)
+	case *[]byte:
+		*t = slices.Clone(r.data)
+	case *Binary:
+		*t = Binary{Data: slices.Clone(r.data), ContentType: typeOf(header)}
+	case *json.RawMessage:
+		codec := connection.Codec{AnyContentType: r.codec.AnyContentType}
+		if err = expect(codec, typeOf(header), r.data); err == nil {
+			err = rawJSON(r.data, t)
+		}
+	default:
+		if err = expect(r.codec, typeOf(header), r.data); err == nil {
+			err = decodeValue(r.codec, r.forCodec(), target)
+		}
+	}
+	return err
+}
+
+// forCodec returns the body for the codec. One that is not ours may keep it, and what is in the pool is not to be kept.
+func (r *reader) forCodec() []byte {
+	if r.codec.Unmarshal == nil || cap(r.data) > mostPooled {
+		return r.data
+	}
+	return slices.Clone(r.data)
 }
 
 // isRaw reports whether target takes the bytes of the body, whatever they are.
@@ -61,10 +78,13 @@ func isRaw(target any) bool {
 
 // coded refuses a body with a content coding that the transport has not undone. It undoes gzip, unless the request has
 // an Accept-Encoding of its own.
-func (r *reader) coded() error {
+func (r *reader) coded(target any) error {
+	if len(r.data) == 0 || r.codingWanted && isRaw(target) {
+		return nil
+	}
 	if coding := contentCoding(r.exchange.Response.Header); coding != "" {
-		return r.decodeError(fmt.Errorf("the content coding %q was not undone: "+
-			"without an Accept-Encoding header gzip is, and with one []byte gets the body as it is", redact.Line(coding)))
+		return errors.New("the content coding " + brief(coding) + " was not undone: without an Accept-Encoding " +
+			"header gzip is, and with one []byte gets the body as it is")
 	}
 	return nil
 }
@@ -81,6 +101,12 @@ func contentCoding(header http.Header) string {
 	return ""
 }
 
+// brief is the beginning of a word that a server has written.
+func brief(word string) string {
+	const most = 40
+	return `"` + redact.Line(word[:min(len(word), most)]) + `"`
+}
+
 // bodiless reports whether the response has no body by its nature (RFC 9110, section 6.4.1).
 func (r *reader) bodiless() bool {
 	switch r.exchange.Response.StatusCode {
@@ -90,18 +116,37 @@ func (r *reader) bodiless() bool {
 	return r.method == http.MethodHead
 }
 
+// typeOf returns the Content-Type. Several that differ are the list that they stand for (RFC 9110, section 5.3), which
+// is no media type.
+func typeOf(header http.Header) string {
+	values := header[contentType]
+	if len(values) > 1 {
+		return strings.Join(slices.Compact(slices.Clone(values)), ", ")
+	}
+	return header.Get(contentType)
+}
+
+// parseType returns the media type, in lower case, and the charset of a Content-Type. Other parameters may be
+// malformed, as in "application/json; utf-8".
+func parseType(contentType string) (media, charsetName string) {
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil && (!errors.Is(err, mime.ErrInvalidMediaParameter) || strings.Contains(contentType, ",")) {
+		return "", ""
+	}
+	return media, params["charset"]
+}
+
 // expect refuses a body that says it is of another format, such as a login page.
 func expect(codec connection.Codec, contentType string, data []byte) error {
 	if contentType == "" || len(data) == 0 || codec.AnyContentType || contentType == mediaJSON && codec.IsJSON() {
 		return nil
 	}
-	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil || !isFormat(codec, media) {
+	media, name := parseType(contentType)
+	if !isFormat(codec, media) {
 		return fmt.Errorf("the content type is not %s: if that is right all the same, set AnyContentType of the Codec",
 			formatName(codec))
 	}
-	charset := params["charset"]
-	if codec.IsJSON() && charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
+	if codec.IsJSON() && !charset.IsUTF8(name) {
 		return errors.New("the charset is not UTF-8 (RFC 8259, section 8.1)")
 	}
 	return nil
@@ -110,24 +155,18 @@ func expect(codec connection.Codec, contentType string, data []byte) error {
 // isFormat reports whether a media type, in lower case, names the format of the codec: itself, as text, or as the
 // suffix of another (RFC 6839).
 func isFormat(codec connection.Codec, media string) bool {
-	if media == mediaType(codec) {
+	own := codec.String()
+	if media == own {
 		return true
 	}
-	_, format, _ := strings.Cut(mediaType(codec), "/")
+	_, format, _ := strings.Cut(own, "/")
 	_, got, _ := strings.Cut(media, "/")
 	return media == "text/"+format || strings.HasSuffix(got, "+"+format)
-}
-
-func mediaType(codec connection.Codec) string {
-	if codec.MediaType == "" {
-		return mediaJSON
-	}
-	return strings.ToLower(codec.MediaType)
 }
 
 func formatName(codec connection.Codec) string {
 	if codec.IsJSON() {
 		return "JSON"
 	}
-	return mediaType(codec)
+	return codec.String()
 }

@@ -102,17 +102,16 @@ func newDownload(b Builder, options []DownloadOption) (*download, error) {
 	if err := d.options.set(options); err != nil {
 		return nil, err
 	}
-	d.coded = b.hasHeader(headerAcceptEncoding)
+	d.coded = b.hasHeader(acceptEncoding)
 	if !d.coded {
-		d.builder = b.Header(headerAcceptEncoding, "identity")
+		d.builder = b.Header(acceptEncoding, "identity")
 	}
 	return d, nil
 }
 
 const (
-	headerRange          = "Range"
-	headerIfRange        = "If-Range"
-	headerAcceptEncoding = "Accept-Encoding"
+	headerRange   = "Range"
+	headerIfRange = "If-Range"
 )
 
 // save downloads into the directory, and removes what is not whole.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 
 	"github.com/restconn/restconn/connection"
-	"github.com/restconn/restconn/internal/redact"
 )
 
 // request sends one request and adds what comes to the file. It returns how many bytes came.
@@ -51,8 +50,8 @@ func (d *download) accept(x *connection.Exchange, from int64) error {
 		return d.fileless(x, "it carries a part of the file, and the whole was asked for")
 	}
 	if coding := contentCoding(x.Response.Header); coding != "" && !d.coded {
-		return d.undecoded(fmt.Errorf("the content coding is %q, and none was asked for: "+
-			"to save the file in it, set an Accept-Encoding header", redact.Line(coding)))
+		return d.undecoded(errors.New("the content coding is " + brief(coding) + ", and none was asked for: " +
+			"to save the file in it, set an Accept-Encoding header"))
 	}
 	if status == http.StatusPartialContent {
 		if err := d.goOn(x.Response); err != nil {

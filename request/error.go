@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/restconn/restconn/auth"
@@ -156,7 +157,7 @@ func (e *DecodeError) Is(target error) bool { return target == StageDecode }
 func ErrorBody[E any](err error) (E, bool) {
 	var v E
 	re, ok := errors.AsType[*ResponseError](err)
-	if !ok || len(re.Body) == 0 || decodeValue(re.codec, re.Body, &v) != nil {
+	if !ok || absence(re.codec, trimBOM(re.Body)) != nil || decodeValue(re.codec, slices.Clone(re.Body), &v) != nil {
 		var zero E
 		return zero, false
 	}

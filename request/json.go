@@ -4,21 +4,23 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"unicode/utf8"
 )
 
+// rawJSON takes one JSON value as it is. An empty body is nil.
 func rawJSON(data []byte, target *json.RawMessage) error {
-	data = bytes.TrimSpace(trimBOM(data))
-	if len(data) == 0 {
+	data = trimBlanks(trimBOM(data))
+	switch {
+	case len(data) == 0:
+		*target = nil
 		return nil
-	}
-	if !json.Valid(data) {
+	case !utf8.Valid(data):
+		return errUTF8
+	case !json.Valid(data):
 		return withoutData(json.Unmarshal(data, new(any)))
 	}
 	*target = slices.Clone(data)
@@ -43,47 +45,6 @@ func decodeJSON(data []byte, target any) error {
 	}
 	return nil
 }
-
-// What is wrong with a body in one's own words, which repeat nothing of it.
-var (
-	errUTF8     = plainError("the body is not UTF-8")
-	errTrailing = plainError("there is something after the value")
-)
-
-// plainError is an error whose text may be shown.
-type plainError string
-
-func (e plainError) Error() string { return string(e) }
-
-// dataError is an error of encoding/json, or of a method that it has called, without what it may repeat of the body.
-type dataError struct{ err error }
-
-func withoutData(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &dataError{err}
-}
-
-func (e *dataError) Error() string {
-	if plain, ok := errors.AsType[plainError](e.err); ok {
-		return plain.Error()
-	}
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](e.err); ok {
-		kind, _, _ := strings.Cut(wrong.Value, " ") // "number 12" has the number in it
-		where := ""
-		if wrong.Field != "" {
-			where = "field " + wrong.Field + " of "
-		}
-		return fmt.Sprintf("cannot unmarshal %s into %stype %v (byte %d)", kind, where, wrong.Type, wrong.Offset)
-	}
-	if syntax, ok := errors.AsType[*json.SyntaxError](e.err); ok {
-		return fmt.Sprintf("%v (byte %d)", syntax, syntax.Offset)
-	}
-	return fmt.Sprintf("a value does not fit its type (%T)", e.err)
-}
-
-func (e *dataError) Unwrap() error { return e.err }
 
 // numbers remembers for a type what keepsNumbers found.
 var numbers sync.Map //nolint:gochecknoglobals // a cache

@@ -1,9 +1,6 @@
 package request
 
-import (
-	"encoding/json"
-	"mime"
-)
+import "encoding/json"
 
 // Problem is the body of an error as RFC 9457 describes it.
 type Problem struct {
@@ -20,9 +17,9 @@ type Problem struct {
 // Problem returns the body of the error if it is application/problem+json, and nil otherwise. Members of the wrong type
 // are left out, as RFC 9457, section 3.1 asks for.
 func (e *ResponseError) Problem() *Problem {
-	media, _, _ := mime.ParseMediaType(e.Header.Get(contentType))
+	media, _ := parseType(typeOf(e.Header))
 	var members map[string]json.RawMessage
-	if media != "application/problem+json" || json.Unmarshal(trimBOM(e.Body), &members) != nil || members == nil {
+	if media != "application/problem+json" || decodeJSON(trimBOM(e.Body), &members) != nil || members == nil {
 		return nil
 	}
 	p := &Problem{Type: "about:blank"}

@@ -14,7 +14,7 @@ const (
 	mostErrorBody = 64 << 10
 	// mostDrained is how much of an unwanted body is read so that its connection can be used again.
 	mostDrained = 256 << 10
-	// mostPooled is the size of the largest buffer that is kept for the next response.
+	// mostPooled is the size of the largest buffer that is kept for the next response. What is longer is read in parts.
 	mostPooled = 1 << 20
 	// mostTrusted is how much memory is set aside because a server says so.
 	mostTrusted = mostPooled - 1
@@ -25,6 +25,9 @@ const (
 // buffers hold what is decoded at once and not kept.
 var buffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool
 
+// spare are parts of long bodies.
+var spare = sync.Pool{New: func() any { return new([mostPooled]byte) }} //nolint:gochecknoglobals // a pool
+
 // reader reads and decodes the body of one response.
 type reader struct {
 	exchange *connection.Exchange
@@ -33,21 +36,33 @@ type reader struct {
 	limit    int64
 	pooled   *[]byte // the buffer that came from the pool
 	data     []byte
+	parts    [][]byte // what was read before data
+	before   int64    // how much that is
+
+	// codingWanted says that the request has an Accept-Encoding of its own. It is known only if the body is coded.
+	codingWanted bool
 }
 
 func (b *Builder) reader(x *connection.Exchange) reader {
-	return reader{exchange: x, method: b.method, codec: b.codec(), limit: b.conn.MaxBody()}
+	r := reader{exchange: x, method: b.method, codec: b.codec(), limit: b.conn.MaxBody()}
+	if len(x.Response.Header["Content-Encoding"]) > 0 {
+		r.codingWanted = b.hasHeader(acceptEncoding) || slices.Contains(b.conn.Describe().Headers, acceptEncoding)
+	}
+	return r
 }
+
+const acceptEncoding = "Accept-Encoding"
 
 // body returns what was read; the buffer goes back to the pool later.
 func (r *reader) body() []byte { return r.data }
 
-// release gives a buffer back: the one that was grown, or, if that is too large to be kept, the one before.
+// release gives the buffer back: the one that was grown, or, if that is too large to be kept, the one before.
 func (r *reader) release() {
 	if r.pooled == nil {
 		return
 	}
-	if cap(r.data) <= mostPooled {
+	r.recycle()
+	if r.data != nil && cap(r.data) <= mostPooled {
 		*r.pooled = r.data[:0]
 	}
 	buffers.Put(r.pooled)
@@ -61,7 +76,7 @@ func (r *reader) read() error {
 		size = 0
 	}
 	if size > r.limit {
-		return r.fail(StageRead, fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.limit))
+		return r.tooLarge()
 	}
 	r.pooled, _ = buffers.Get().(*[]byte)
 	r.data = *r.pooled
@@ -76,31 +91,66 @@ func (r *reader) read() error {
 	for {
 		n, err := r.exchange.Response.Body.Read(r.data[len(r.data):cap(r.data)])
 		r.data = r.data[:len(r.data)+n]
+		have := r.before + int64(len(r.data))
 		switch {
-		case int64(len(r.data)) > r.limit:
-			return r.fail(StageRead, fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.limit))
+		case have > r.limit:
+			return r.tooLarge()
 		case isEnd(err):
+			if len(r.parts) > 0 {
+				r.join(have)
+			}
 			return nil
 		case err != nil:
-			return r.brokeOff(int64(len(r.data)), err)
+			return r.brokeOff(have, err)
 		case len(r.data) == cap(r.data):
-			r.grow(size)
+			r.grow(have, size)
 		}
 	}
 }
 
+func (r *reader) tooLarge() error {
+	return r.fail(StageRead, fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.limit))
+}
+
 // grow makes room for more of a body of which that size is declared. A server that lies about it gains little, and
-// nothing is larger than the limit.
-func (r *reader) grow(size int64) {
+// nothing is larger than the limit. What is long is not copied before its end is there.
+func (r *reader) grow(have, size int64) {
 	const factor = 8
-	have := int64(len(r.data))
-	room := min(2*have, r.limit+1)
-	if size > have && size < factor*have {
-		room = size + 1
+	switch {
+	case size > have && size < factor*have:
+		r.join(size + 1)
+	case have < mostPooled:
+		r.join(min(2*have, mostPooled, r.limit+1))
+	default:
+		if len(r.parts) == 0 && cap(r.data) <= mostPooled {
+			*r.pooled = r.data
+		}
+		r.parts, r.before = append(r.parts, r.data), have
+		part, _ := spare.Get().(*[mostPooled]byte)
+		r.data = part[:0]
 	}
-	grown := make([]byte, have, room)
-	copy(grown, r.data)
-	r.data = grown
+}
+
+// join puts what was read into one buffer with that much room.
+func (r *reader) join(room int64) {
+	whole := make([]byte, 0, room)
+	for _, part := range r.parts {
+		whole = append(whole, part...)
+	}
+	whole = append(whole, r.data...)
+	r.recycle()
+	r.data = whole
+}
+
+// recycle gives the parts back. The first one is the buffer that came from the pool.
+func (r *reader) recycle() {
+	if len(r.parts) == 0 {
+		return
+	}
+	for _, part := range append(r.parts[1:], r.data[:mostPooled]) {
+		spare.Put((*[mostPooled]byte)(part))
+	}
+	r.parts, r.before, r.data = nil, 0, nil
 }
 
 // drain reads an unwanted body, so far as that is worth a connection. A body that breaks off is an error all the same.
@@ -146,7 +196,7 @@ func (r *reader) decodeError(err error) error {
 	return &DecodeError{
 		Status:      r.exchange.Response.StatusCode,
 		Header:      r.exchange.Response.Header,
-		ContentType: r.exchange.Response.Header.Get("Content-Type"),
+		ContentType: typeOf(r.exchange.Response.Header),
 		Body:        slices.Clone(r.data[:min(len(r.data), mostErrorBody)]),
 		Method:      r.method,
 		URL:         r.exchange.URL(),

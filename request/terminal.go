@@ -13,11 +13,12 @@ import (
 
 // Do sends the request and returns the decoded body of a successful response. T decides how it is decoded:
 //
-//   - string: as text, which must be UTF-8, ASCII or ISO-8859-1;
-//   - []byte: as it is;
+//   - string: as text, in UTF-8 or in the charset that its Content-Type names;
+//   - []byte and [Binary]: as it is;
 //   - json.RawMessage: as one JSON value, which is not decoded;
-//   - anything else: as one JSON value, strictly. The content type must be JSON, nothing may follow, and numbers in an
-//     any are json.Number.
+//   - anything else: by the codec, as one value, strictly. The Content-Type must be that of the codec, and nothing may
+//     follow. By default that is JSON, in UTF-8, and numbers in an any are json.Number. Of two members of the same name
+//     the last one counts, and one whose name differs in case fits as well: [StrictJSON] refuses both.
 //
 // An answer that has no body by its nature (204, 205, 304, HEAD) is the zero T. An empty body, or a JSON null, is an
 // error unless T can be absent: a pointer, slice, map, interface or struct{}.
@@ -141,11 +142,6 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	}
 	if target == nil {
 		return x, nil
-	}
-	if !isRaw(target) || !b.hasHeader("Accept-Encoding") {
-		if err := r.coded(); err != nil {
-			return nil, err
-		}
 	}
 	return x, r.decode(target)
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/restconn/restconn/internal/charset"
 )
 
-// XMLCodec is XML by encoding/xml: one document, in any charset that its declaration names, and nothing after it.
-// Entities of a document's own are not expanded, and a tag is at most 256 KiB long.
+// XMLCodec is XML by encoding/xml: one document and nothing after it, in UTF-8 or in the charset that its declaration
+// names. A type without an XMLName field takes a document of any name. Entities that a document defines are not
+// expanded, no tag is longer than 256 KiB, and no element lies more than 10,000 deep.
 //
 //	feed, err := request.Do[Feed](ctx, request.Get(conn, "/feed").Codec(request.XMLCodec()))
 func XMLCodec() connection.Codec {
@@ -34,70 +35,120 @@ func marshalXML(v any) ([]byte, error) {
 }
 
 func unmarshalXML(data []byte, v any) error {
-	if longTag(data) {
-		return errTag
+	if len(trimBlanks(trimBOM(data))) == 0 {
+		return errEmpty
 	}
-	d := xml.NewDecoder(bytes.NewReader(data))
-	d.CharsetReader = func(name string, input io.Reader) (io.Reader, error) {
-		from := charset.Named(name)
-		if from == nil {
-			return nil, errCharset
-		}
-		return from.NewDecoder().Reader(input), nil
-	}
-	if err := d.Decode(v); err != nil {
+	if err := checkXML(data); err != nil {
 		return err
 	}
+	d := xml.NewDecoder(bytes.NewReader(data))
+	d.CharsetReader = decodeXML
+	switch err := d.Decode(v); {
+	case errors.Is(err, io.EOF):
+		return errElement
+	case err != nil:
+		return err
+	}
+	return endsXML(d)
+}
+
+// decodeXML turns a document into UTF-8. In a charset that has no ASCII in it, checkXML would have seen no tags.
+func decodeXML(name string, input io.Reader) (io.Reader, error) {
+	from := charset.Named(name)
+	if from == nil {
+		return nil, errCharset
+	}
+	if text, _ := charset.Text(from, []byte("</>")); text != "</>" {
+		return nil, errCharset
+	}
+	return charset.Reader(from, input), nil
+}
+
+// endsXML refuses what is not allowed after the root element.
+func endsXML(d *xml.Decoder) error {
 	for {
 		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		switch t := token.(type) {
+		case xml.Comment, xml.ProcInst:
 		case xml.CharData:
-			if len(bytes.TrimSpace(t)) > 0 {
+			if len(trimBlanks(t)) > 0 {
 				return errTrailing
 			}
-		case xml.Comment, xml.ProcInst:
 		default:
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
 			return errTrailing
 		}
 	}
 }
 
-// mostTag is the length of the longest tag: a decoder keeps all attributes of one.
-const mostTag = 256 << 10
-
-var (
-	errTag     = plainError("a tag is longer than 256 KiB")
-	errCharset = plainError("the charset is not known")
+const (
+	// mostTag is the length of the longest tag: a decoder keeps all attributes of one.
+	mostTag = 256 << 10
+	// mostDeep is how deep elements may lie: a decoder keeps all that are open.
+	mostDeep = 10_000
 )
 
-// longTag reports whether there are more bytes than mostTag between one < and the next.
-func longTag(data []byte) bool {
+var (
+	errElement = plainError("there is no element")
+	errCharset = plainError("the charset is not known")
+	errTag     = plainError("a tag is longer than 256 KiB")
+	errDeep    = plainError("an element lies more than 10,000 deep")
+)
+
+// checkXML refuses what would take a decoder much more memory than the document has. It leaves everything else to it.
+func checkXML(data []byte) error {
+	deep := 0
 	for {
 		begin := bytes.IndexByte(data, '<')
 		if begin < 0 {
-			return false
+			return nil
 		}
-		data = data[begin+1:]
-		end := bytes.IndexByte(data, '<')
-		if end < 0 {
-			end = len(data)
+		data = data[begin:]
+		size := skipXML(data)
+		if size == 0 {
+			size = tagLen(data)
+			switch {
+			case size > mostTag:
+				return errTag
+			case bytes.HasPrefix(data, []byte("</")):
+				deep--
+			case !bytes.HasSuffix(data[:size], []byte("/>")):
+				deep++
+			}
 		}
-		if end > mostTag && hasLongTag(data[:end]) {
-			return true
+		if deep > mostDeep {
+			return errDeep
 		}
+		data = data[size:]
 	}
 }
 
-// hasLongTag reports whether what stands after a < is a start tag that does not end within mostTag bytes.
-func hasLongTag(s []byte) bool {
-	if s[0] == '!' || s[0] == '?' { // a comment, CDATA: they have no attributes
-		return false
+// skipXML returns the length of what data begins with if that begins with a < and is no tag, and 0 for a tag.
+func skipXML(data []byte) int {
+	for _, kind := range [...]struct{ begin, end string }{
+		{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}, {"<!", ""},
+	} {
+		if !bytes.HasPrefix(data, []byte(kind.begin)) {
+			continue
+		}
+		end := bytes.Index(data[len(kind.begin):], []byte(kind.end))
+		if end < 0 {
+			return len(data)
+		}
+		return len(kind.begin) + end + len(kind.end)
 	}
+	return 0
+}
+
+// tagLen returns the length of the tag that data begins with. A > between quotes does not end it.
+func tagLen(data []byte) int {
 	var quote byte
-	for _, c := range s[:mostTag] {
+	for i, c := range data {
 		switch {
 		case quote != 0:
 			if c == quote {
@@ -106,8 +157,8 @@ func hasLongTag(s []byte) bool {
 		case c == '"' || c == '\'':
 			quote = c
 		case c == '>':
-			return false
+			return i + 1
 		}
 	}
-	return true
+	return len(data)
 }

@@ -4,7 +4,9 @@ package charset
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -15,8 +17,9 @@ import (
 
 // Named returns the encoding of that name; nil if it is not known. Case, spaces, hyphens and underscores do not matter.
 func Named(name string) encoding.Encoding {
-	switch plain := plainName(name); plain {
-	case "utf8":
+	plain := plainName(name)
+	switch plain {
+	case "utf8", "usascii", "ascii":
 		return unicode.UTF8BOM
 	case "utf16", "utf16be": // RFC 2781, section 4.3
 		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
@@ -24,14 +27,22 @@ func Named(name string) encoding.Encoding {
 		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
 	case "latin1":
 		return charmap.ISO8859_1
-	default:
-		for _, e := range charmap.All {
-			if known, ok := e.(fmt.Stringer); ok && plainName(known.String()) == plain {
-				return e
-			}
-		}
-		return nil
 	}
+	for _, e := range charmap.All {
+		if known, ok := e.(fmt.Stringer); ok && plainName(known.String()) == plain {
+			return e
+		}
+	}
+	return nil
+}
+
+// IsUTF8 reports whether text in the charset of that name is UTF-8: so is ASCII, and what has no name.
+func IsUTF8(name string) bool {
+	switch plainName(name) {
+	case "utf8", "usascii", "ascii":
+		return true
+	}
+	return name == ""
 }
 
 // Text decodes data. It reports false if data is not in that encoding.
@@ -41,6 +52,38 @@ func Text(from encoding.Encoding, data []byte) (string, bool) {
 		return "", false
 	}
 	return string(text), true
+}
+
+// ErrText means that what a Reader reads is not in its encoding.
+var ErrText = errors.New("the text is not in its charset")
+
+// Reader decodes what r reads. Where that is not in the encoding, the error is ErrText.
+func Reader(from encoding.Encoding, r io.Reader) io.Reader {
+	return &reader{from: from.NewDecoder().Reader(r)}
+}
+
+type reader struct {
+	from io.Reader
+	seen int // how much of a utf8.RuneError has gone by
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	const replacement = string(utf8.RuneError)
+	n, err := r.from.Read(p)
+	for _, b := range p[:n] {
+		switch b {
+		case replacement[r.seen]:
+			r.seen++
+		case replacement[0]:
+			r.seen = 1
+		default:
+			r.seen = 0
+		}
+		if r.seen == len(replacement) {
+			return 0, ErrText
+		}
+	}
+	return n, err
 }
 
 var spellings = strings.NewReplacer( //nolint:gochecknoglobals // never changed

@@ -365,8 +365,33 @@ func TestPrismaticResponse(t *testing.T) {
 		r.NoError(err)
 		r.Equal("value in a field", inside.ID, any(json.Number("9007199254740993")))
 	})
+	row(t, "P-31 another format is decoded by the codec of the connection", func(r *Row) {
+		type record struct {
+			ID int `xml:"id"`
+		}
+		s := r.serve(connectiontest.Text(http.StatusOK, "<record><id>7</id></record>").Header("Content-Type", "text/xml"))
+		conn := r.open(s, connection.WithCodec(request.XMLCodec()))
+		got, err := request.Do[record](r.ctx(), request.Get(conn, "/x"))
+		r.NoError(err)
+		r.Equal("value", got, record{7})
+		r.Line(r.Sent(s, 1)[0], "Accept: application/xml, */*;q=0.5")
+	})
+	row(t, "P-31 JSON of any content type is decoded where the codec says so", func(r *Row) {
+		s := r.serve(connectiontest.Text(http.StatusOK, `{"id":7}`).Header("Content-Type", "text/html"))
+		b := request.Get(r.open(s), "/x").Codec(connection.Codec{AnyContentType: true})
+		got, err := request.Do[item](r.ctx(), b)
+		r.NoError(err)
+		r.Equal("value", got, item{7})
+	})
+	row(t, "P-31 a content coding that was not undone is an error that keeps the bytes", func(r *Row) {
+		s := r.serve(connectiontest.JSON(http.StatusOK, item{7}).Header("Content-Encoding", "br"))
+		_, err := request.Do[item](r.ctx(), request.Get(r.open(s), "/x"))
+		r.Equal("body", string(as[*request.DecodeError](r, err).Body), `{"id":7}`)
+	})
 	for _, tt := range []struct{ name, contentType, body string }{
 		{"P-32 text is converted from its charset", "text/plain; charset=iso-8859-1", "caf\xe9"},
+		{"P-32 text is converted from windows-1252", "text/plain; charset=windows-1252", "caf\xe9"},
+		{"P-32 text is converted from UTF-16", "text/plain; charset=utf-16", "\xff\xfec\x00a\x00f\x00\xe9\x00"},
 		{"P-32 text is UTF-8 by default", "text/plain", "café"},
 		{"P-32 text may be of any type, JSON too", "application/json", "café"},
 	} {
@@ -381,6 +406,7 @@ func TestPrismaticResponse(t *testing.T) {
 	for _, tt := range []struct{ name, contentType string }{
 		{"bytes that are not UTF-8", "text/plain"},
 		{"an unknown charset", "text/plain; charset=klingon"},
+		{"bytes that are not in their charset", "text/plain; charset=us-ascii"},
 	} {
 		row(t, "P-32 text that cannot be read is an error that keeps the bytes: "+tt.name, func(r *Row) {
 			s := r.serve(connectiontest.Text(http.StatusOK, "caf\xe9").Header("Content-Type", tt.contentType))
@@ -395,6 +421,18 @@ func TestPrismaticResponse(t *testing.T) {
 		r.Equal("data", got.Value, []byte("\x00\xff\r\n"))
 		r.Equal("content type", got.Header.Get("Content-Type"), "image/png")
 		r.Line(r.Sent(s, 1)[0], "Accept: */*")
+	})
+	row(t, "P-33 binary data has its content type beside it", func(r *Row) {
+		const data = "\x00\xff\r\n"
+		for _, contentType := range []string{"image/png", "application/json", "text/html"} {
+			r.Case(contentType, func(r *Row) {
+				s := r.serve(connectiontest.Text(http.StatusOK, data).Header("Content-Type", contentType))
+				got, err := request.Do[request.Binary](r.ctx(), request.Get(r.open(s), "/x"))
+				r.NoError(err)
+				r.Equal("binary", got, request.Binary{Data: []byte(data), ContentType: contentType})
+				r.Line(r.Sent(s, 1)[0], "Accept: */*")
+			})
+		}
 	})
 	row(t, "P-44 the full response has status, headers, attempts and data", func(r *Row) {
 		created := connectiontest.JSON(http.StatusCreated, item{7}).Header("Location", "/v1/x/7")
@@ -948,6 +986,16 @@ func TestPrismaticData(t *testing.T) {
 		r.Line(sent, "Content-Length: "+strconv.Itoa(len(data)))
 		r.Equal("body", string(sent.Body), data)
 	})
+	row(t, "P-51 data is a value in the format of the connection, and again the same", func(r *Row) {
+		s := r.serve(unavailable, connectiontest.Status(http.StatusOK))
+		conn := r.open(s, connection.WithCodec(request.XMLCodec()))
+		r.NoError(request.Put(conn, "/x").Body(request.Value(item{1})).Retry(connection.Retry{Max: 1}).Exec(r.ctx()))
+		for _, sent := range r.Sent(s, 2) {
+			r.Line(sent, "Content-Type: application/xml")
+			_, document, _ := strings.Cut(string(sent.Body), "\n")
+			r.Equal("document", document, "<item><ID>1</ID></item>")
+		}
+	})
 	row(t, "P-51 a reader is sent once", func(r *Row) {
 		s := r.serve()
 		r.NoError(request.Post(r.open(s), "/x").Body(read()).Exec(r.ctx()))
@@ -978,6 +1026,8 @@ func TestPrismaticData(t *testing.T) {
 		// The document's own product takes a string for a form: that default is not inherited.
 		{"P-52 a string is plain text", request.Text("a=1&b=2"), "text/plain; charset=utf-8"},
 		{"P-52 a form is a form", request.Form(url.Values{"a": {"1"}}), "application/x-www-form-urlencoded"},
+		{"P-52 a value is what the codec writes, which is JSON by default", request.Value(item{1}), "application/json"},
+		{"P-52 XML is XML", request.XML(item{1}), "application/xml"},
 		// Decision: bytes have no default: their content type is a parameter.
 		{"P-52 bytes are what they are said to be", request.Bytes("image/png", []byte{0}), "image/png"},
 		{"P-52 a reader is what it is said to be", read(), "text/csv"},
@@ -991,6 +1041,7 @@ func TestPrismaticData(t *testing.T) {
 	row(t, "P-52 the caller's header wins, once", func(r *Row) {
 		for name, body := range map[string]request.Body{
 			"over JSON":  request.JSON(item{1}),
+			"over XML":   request.XML(item{1}),
 			"over text":  request.Text("a=1&b=2"),
 			"over bytes": request.Bytes("image/png", []byte{0}),
 		} {

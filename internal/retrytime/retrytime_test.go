@@ -70,7 +70,8 @@ func TestAfter(t *testing.T) {
 	}
 }
 
-func FuzzAfter(f *testing.F) {
+// FuzzRetryAfter reads fields, one and two at a time: no delay is negative, and the longest counts.
+func FuzzRetryAfter(f *testing.F) {
 	for _, seed := range []string{
 		"", "0", "120", "-5", "1e9", "99999999999999999999", "soon", "Sun, 01 Mar 2026 12:01:00 GMT",
 		"Sunday, 01-Mar-26 12:01:00 GMT", "Sun Mar  1 12:01:00 2026", "Fri, 31 Dec 9999 23:59:59 GMT",
