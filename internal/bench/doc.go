@@ -16,16 +16,28 @@
 //     enough
 //   - concurrency: 10,000 GETs from 256 goroutines, each peer with its own transport: requests per second, connections
 //     that the server saw, latencies, and goroutines left after Close
+//   - get_json_5mb: GET of 5 MB of JSON, with a Content-Length, decoded into a slice of structs; by net/http with a
+//     json.Decoder
+//   - upload_multipart: POST of a form of three fields and a file of 100 MiB on disk; by net/http as a reader of what
+//     stands before the file, the file, and what stands behind it, with a length that is known and a GetBody
+//   - upload_multipart_retry: the same, where the server reads all of it, answers 503, and takes the second one
+//   - download_1gib: GET of 1 GiB into a file on disk; by net/http with os.Create, io.Copy and Close. The floor here is
+//     nethttp-sync, which also calls Sync and renames the file, as restconn does: waiting for the disk costs more than
+//     all else
+//   - gzip_bomb: GET of a JSON document of 1 MB in gzip, which inflates to 1 GiB. Nothing stops net/http with a
+//     json.Decoder, so that its bomb is cut to 128 MiB
 //   - binary_weight: the size of a stripped program that sends one typed GET with a Bearer credential
 //
-// The first three are also ordinary benchmarks of this package. The command in cmd/compare measures all of them.
+// Only restconn and net/http take part from get_json_5mb to gzip_bomb. The first three are also ordinary benchmarks of
+// this package. The command in cmd/compare measures all of them.
 //
 // # How it is measured
 //
 // The command measures each peer right after, or right before, the floor, and repeats that in rounds that go through
 // all peers. A ratio is the median of the ratios of these pairs; a figure is the median of its rounds. Allocations and
 // bytes are what the whole client process allocates; CPU is its user and system time; the server has a process of its
-// own.
+// own. So has the client of every upload, download and bomb, because the most memory that a process has had cannot be
+// set back: its figures are those of one operation, for which a connection is open already.
 //
 // # Limits
 //
@@ -33,6 +45,9 @@
 // loopback has no latency and no loss, and its server competes with the client for the same CPUs. All requests go over
 // HTTP/1.1 without TLS. The concurrency scenario is a burst on cold pools, which is where defaults differ most. Some
 // peers are not quite at their defaults: retryablehttp has its log turned off, resty its warning of tokens over http,
-// and azcore its refusal of them. Retries are set in retry_503_fake alone, unless a peer's name says otherwise;
-// elsewhere each peer has the policy it comes with.
+// and azcore its refusal of them. Retries are set in retry_503_fake and upload_multipart_retry alone, unless a peer's
+// name says otherwise; elsewhere each peer has the policy it comes with. The heap is looked at every millisecond, so
+// that a peak between two looks is missed, and garbage counts until it is collected; the memory that a process has had
+// is known on Linux alone. Files lie in the temporary directory, and mostly in the page cache: only what syncs waits
+// for the disk.
 package bench

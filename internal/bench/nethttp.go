@@ -15,6 +15,7 @@ type netHTTP struct {
 	base    string
 	client  *http.Client
 	retries int
+	sync    bool // see newNetHTTPSync
 }
 
 func newNetHTTP(c Config) (Peer, error) {
@@ -50,7 +51,7 @@ func (p *netHTTP) PostJSON(ctx context.Context, in *Item) (*Item, error) {
 	return decode(p.send(req))
 }
 
-// send is the loop that is written by hand for requests without a body. The retry scenario has no others.
+// send is the loop that is written by hand. A body is sent again as far as the request has a GetBody.
 func (p *netHTTP) send(req *http.Request) (*http.Response, error) {
 	for attempt := 0; ; attempt++ {
 		resp, err := p.client.Do(req)
@@ -64,6 +65,11 @@ func (p *netHTTP) send(req *http.Request) (*http.Response, error) {
 		_ = resp.Body.Close()
 		if err != nil {
 			return nil, err
+		}
+		if req.GetBody != nil {
+			if req.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
 		}
 	}
 }

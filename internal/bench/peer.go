@@ -34,6 +34,8 @@ type Spec struct {
 	New  func(Config) (Peer, error)
 	// CanRetry says whether the library can retry at all.
 	CanRetry bool
+	// Bodies says whether the peer is a [BodyPeer], and takes part where bodies are large.
+	Bodies bool
 	// Only names the scenarios of a variant that is of interest there alone; empty means all scenarios.
 	Only []string
 }
@@ -43,16 +45,31 @@ func (s Spec) Enters(scenario string) bool {
 	if scenario == RetryFake && !s.CanRetry {
 		return false
 	}
+	if slices.Contains(bodyScenarios, scenario) && !s.Bodies {
+		return false
+	}
 	return len(s.Only) == 0 || slices.Contains(s.Only, scenario)
 }
 
 // Floor is the name of the peer that all others are compared with.
 const Floor = "nethttp"
 
+// FloorSync is the floor of downloads: as careful with the file as restconn is.
+const FloorSync = "nethttp-sync"
+
+// FloorOf returns the name of the peer that all others are compared with in the scenario.
+func FloorOf(scenario string) string {
+	if scenario == Download {
+		return FloorSync
+	}
+	return Floor
+}
+
 // Specs returns all peers, the floor first. A new peer is one file and one line here.
 func Specs() []Spec {
 	return []Spec{
-		{Name: Floor, New: newNetHTTP, CanRetry: true},
+		{Name: Floor, New: newNetHTTP, CanRetry: true, Bodies: true},
+		{Name: FloorSync, New: newNetHTTPSync, Bodies: true, Only: []string{Download}},
 		{Name: "azcore", New: newAzcore, CanRetry: true},
 		{Name: "oauth2", New: newOAuth2},
 		{Name: "requests", New: newRequests},
@@ -60,7 +77,7 @@ func Specs() []Spec {
 		{Name: "resty-v3", New: newRestyV3, CanRetry: true},
 		{Name: "retryablehttp", New: newRetryableHTTP, CanRetry: true},
 		{Name: "sling", New: newSling},
-		{Name: "restconn", New: newRestConn, CanRetry: true},
+		{Name: "restconn", New: newRestConn, CanRetry: true, Bodies: true},
 		{Name: "restconn-retry", New: newRestConnRetry, Only: []string{GetFake}},
 		{Name: "restconn-max128", New: newRestConnMax128, Only: []string{Load}},
 	}

@@ -62,4 +62,29 @@ func (p *restConn) PostJSON(ctx context.Context, in *Item) (*Item, error) {
 		JSON(in))
 }
 
+func (p *restConn) ListJSON(ctx context.Context) ([]Item, error) {
+	return request.Do[[]Item](ctx, request.Get(p.conn, itemsPath).
+		Header("Accept", mediaJSON).
+		Header(headerTrace, Trace))
+}
+
+// Upload has an idempotency key, without which a POST is not retried.
+func (p *restConn) Upload(ctx context.Context, file string) error {
+	form := request.Multipart()
+	for _, field := range FormFields() {
+		form = form.Field(field[0], field[1])
+	}
+	return request.Post(p.conn, reportsPath).
+		Header("Accept", mediaJSON).
+		Header(headerTrace, Trace).
+		Body(form.File(FileField, file)).
+		Idempotent().
+		Exec(ctx)
+}
+
+func (p *restConn) Download(ctx context.Context, file string) error {
+	_, err := request.Download(ctx, request.Get(p.conn, exportPath).Header(headerTrace, Trace), file)
+	return err
+}
+
 func (p *restConn) Close() { _ = p.conn.Close() }

@@ -14,8 +14,16 @@ const (
 	GetLoopback   = "get_json_loopback"
 	GetParallel   = "get_json_loopback_parallel"
 	Load          = "concurrency"
+	GetLarge      = "get_json_5mb"
+	Upload        = "upload_multipart"
+	UploadRetry   = "upload_multipart_retry"
+	Download      = "download_1gib"
+	GzipBomb      = "gzip_bomb"
 	Weight        = "binary_weight"
 )
+
+// bodyScenarios are those of a [BodyPeer].
+var bodyScenarios = []string{GetLarge, Upload, UploadRetry, Download, GzipBomb}
 
 // Operation is one call of a scenario.
 type Operation func(ctx context.Context, p Peer) (*Item, error)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -118,20 +120,114 @@ func TestPrintTable(t *testing.T) {
 	}
 }
 
+func TestGoalAbove(t *testing.T) {
+	t.Parallel()
+	table := Table{Scenario: bench.Upload, Rows: []Row{
+		{Peer: bench.Floor, Values: sample{heapGrowth: 3 << 20}},
+		{Peer: restconn, Values: sample{heapGrowth: 4<<20 + 1<<19}},
+	}}
+	verdicts := checkGoals([]Table{table})
+	if len(verdicts) != 1 || verdicts[0].measured != 3<<19 || verdicts[0].met() {
+		t.Errorf("verdicts are %+v, want one that is not met: 1.5 MiB above the floor", verdicts)
+	}
+}
+
+func TestWatch(t *testing.T) { //nolint:paralleltest // it measures the process
+	const size = 64 << 20
+	var kept []byte
+	result, err := watch(func() error {
+		kept = bytes.Repeat([]byte("x"), size)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, column := range []string{bytesOp, heapGrowth, heapPeak} {
+		if result[column] < size {
+			t.Errorf("%s is %v after %d bytes were allocated", column, result[column], len(kept))
+		}
+	}
+	if runtime.GOOS == "linux" && result[rssPeak] < size {
+		t.Errorf("%s is %v", rssPeak, result[rssPeak])
+	}
+}
+
 func TestHandler(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(handler())
+	server := httptest.NewServer(new(service).handler())
 	defer server.Close()
 	for _, spec := range bench.Specs() {
 		peer, err := spec.New(bench.Config{BaseURL: server.URL})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, operation := range []bench.Operation{bench.Get, bench.Post} {
+		operations := []bench.Operation{bench.Get, bench.Post}
+		if spec.Bodies {
+			operations = append(operations, bench.List)
+		}
+		for _, operation := range operations {
 			if _, err := operation(t.Context(), peer); err != nil {
 				t.Errorf("%s: %v", spec.Name, err)
 			}
 		}
 		peer.Close()
+	}
+}
+
+// TestGzipBomb proves that the bomb is an item, and that restconn refuses it because of its size.
+func TestGzipBomb(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(new(service).handler())
+	defer server.Close()
+	for name, test := range map[string]struct {
+		mebibytes string
+		want      bool
+	}{
+		bench.Floor: {"40", false},
+		restconn:    {"40", true},
+	} {
+		spec, _ := bench.Find(name)
+		peer, err := spec.New(bench.Config{BaseURL: server.URL + bomb + test.mebibytes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := bench.Refuses(t.Context(), peer)
+		if err != nil || got != test.want {
+			t.Errorf("%s: refused is %v, error is %v", name, got, err)
+		}
+		peer.Close()
+	}
+}
+
+// TestFlaky proves that each first upload is answered with 503, and that the length of the last one is known.
+func TestFlaky(t *testing.T) {
+	t.Parallel()
+	var s service
+	server := httptest.NewServer(s.handler())
+	defer server.Close()
+	spec, _ := bench.Find(bench.Floor)
+	opened, err := spec.New(bench.Config{BaseURL: server.URL + flaky})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	peer, err := bench.BodyOf(opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "report.bin")
+	if err := fill(file, 1<<21); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := peer.Upload(t.Context(), file); err == nil || !strings.Contains(err.Error(), "503") {
+			t.Errorf("error of the first upload is %v", err)
+		}
+		if err := peer.Upload(t.Context(), file); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := s.declared.Load(); got <= 1<<21 || got > 1<<21+1<<10 {
+		t.Errorf("Content-Length is %d", got)
 	}
 }

@@ -11,9 +11,11 @@ import (
 // goal is a bound on one figure of one peer.
 type goal struct {
 	scenario, peer, column string
-	// bound is the limit of the value or, with ratio, of the ratio to the floor.
+	// bound is the limit of the value or, with ratio, of the ratio to the floor or, with above, of what it is above the
+	// floor.
 	bound float64
 	ratio bool
+	above bool
 	// atLeast makes the bound a lower one.
 	atLeast bool
 }
@@ -41,7 +43,22 @@ var goals = []goal{
 	{scenario: bench.Load, peer: restconn, column: p99, bound: 36e6},
 	{scenario: bench.Load, peer: restconn, column: goroutines, bound: 0},
 	{scenario: bench.Load, peer: restconnMax128, column: p99, bound: 16e6},
-	{scenario: bench.Weight, peer: restconn, column: added, bound: 1.0},
+	{scenario: bench.Weight, peer: restconn, column: added, bound: 1.2},
+	{scenario: bench.GetLarge, peer: restconn, column: bytesOp, bound: 26 << 20},
+	{scenario: bench.GetLarge, peer: restconn, column: bytesOp, bound: 0.70, ratio: true},
+	{scenario: bench.GetLarge, peer: restconn, column: timeOp, bound: 1, ratio: true},
+	{scenario: bench.Upload, peer: restconn, column: timeOp, bound: 1.05, ratio: true},
+	{scenario: bench.Upload, peer: restconn, column: cpuOp, bound: 1.05, ratio: true},
+	{scenario: bench.Upload, peer: restconn, column: heapGrowth, bound: 1 << 20, above: true},
+	{scenario: bench.Upload, peer: restconn, column: contentLength, bound: uploadSize, atLeast: true},
+	{scenario: bench.UploadRetry, peer: restconn, column: timeOp, bound: 1.05, ratio: true},
+	{scenario: bench.UploadRetry, peer: restconn, column: cpuOp, bound: 1.05, ratio: true},
+	{scenario: bench.UploadRetry, peer: restconn, column: heapGrowth, bound: 1 << 20, above: true},
+	{scenario: bench.UploadRetry, peer: restconn, column: contentLength, bound: uploadSize, atLeast: true},
+	{scenario: bench.Download, peer: restconn, column: timeOp, bound: 1.05, ratio: true},
+	{scenario: bench.Download, peer: restconn, column: heapGrowth, bound: 1 << 20},
+	{scenario: bench.GzipBomb, peer: restconn, column: refused, bound: 1, atLeast: true},
+	{scenario: bench.GzipBomb, peer: restconn, column: rssPeak, bound: 96 << 20},
 }
 
 // verdict is a goal and what was measured.
@@ -75,6 +92,9 @@ func (g goal) find(tables []Table) (float64, bool) {
 		return ratio, ok
 	}
 	value, ok := tables[t].Rows[r].Values[g.column]
+	if g.above {
+		value -= tables[t].Rows[0].Values[g.column] // the floor comes first
+	}
 	return value, ok
 }
 
@@ -93,6 +113,9 @@ func (v verdict) met() bool {
 func (v verdict) format(value float64) string {
 	if v.ratio {
 		return hundredths(value) + " x"
+	}
+	if v.above {
+		return columns[v.column].format(value) + " above " + bench.FloorOf(v.scenario)
 	}
 	return columns[v.column].format(value)
 }

@@ -65,8 +65,7 @@ func measureLoad(ctx context.Context, peer string) (sample, error) {
 	if err := json.Unmarshal(out, &result); err != nil {
 		return nil, err
 	}
-	accepted, err := server.connections()
-	result[connections] = float64(accepted)
+	result[connections], err = server.figure(connections)
 	return result, err
 }
 

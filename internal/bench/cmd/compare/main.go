@@ -3,7 +3,8 @@
 //	cd internal/bench && go run ./cmd/compare -rounds 3 -scenario fake
 //
 // It starts copies of itself: "compare serve" is the server of the loopback scenarios, "compare load" is one client of
-// the concurrency scenario. Both talk over their standard input and output, and end with their parent.
+// the concurrency scenario, "compare body" one of a scenario with a large body. They talk over their standard input and
+// output, and end with their parent.
 package main
 
 import (
@@ -39,6 +40,8 @@ func command(ctx context.Context, args []string) error {
 			return serve(ctx, os.Stdin, os.Stdout)
 		case "load":
 			return loadClient(ctx, args[1:], os.Stdout)
+		case "body":
+			return bodyClient(ctx, args[1:], os.Stdout)
 		}
 	}
 	opts, err := parseOptions(args)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"runtime"
+	"slices"
 
 	"github.com/restconn/restconn/internal/bench"
 )
@@ -21,9 +22,14 @@ func scenarios() []scenario {
 	}
 	return append(list,
 		scenario{bench.GetFakeJSONv2, withJSONv2},
-		scenario{bench.GetLoopback, loopbackSerial},
+		scenario{bench.GetLoopback, loopbackSerial(bench.Get)},
 		scenario{bench.GetParallel, loopbackParallel},
 		scenario{bench.Load, concurrency},
+		scenario{bench.GetLarge, loopbackSerial(bench.List)},
+		scenario{bench.Upload, uploads},
+		scenario{bench.UploadRetry, uploads},
+		scenario{bench.Download, downloads},
+		scenario{bench.GzipBomb, gzipBombs},
 		scenario{bench.Weight, binaryWeight},
 	)
 }
@@ -32,7 +38,11 @@ func scenarios() []scenario {
 func entrants(name string, o options) []bench.Spec {
 	var specs []bench.Spec
 	for _, spec := range bench.Specs() {
-		if spec.Enters(name) && (spec.Name == bench.Floor || o.peers.MatchString(spec.Name)) {
+		switch {
+		case !spec.Enters(name):
+		case spec.Name == bench.FloorOf(name):
+			specs = slices.Insert(specs, 0, spec)
+		case spec.Name == bench.Floor || o.peers.MatchString(spec.Name):
 			specs = append(specs, spec)
 		}
 	}
@@ -46,14 +56,16 @@ func inMemory(s bench.InMemory) func(context.Context, string, options) (Table, e
 }
 
 // loopbackSerial leaves every peer its own default transport.
-func loopbackSerial(ctx context.Context, name string, o options) (Table, error) {
-	server, err := startServer(ctx)
-	if err != nil {
-		return Table{}, err
+func loopbackSerial(operation bench.Operation) func(context.Context, string, options) (Table, error) {
+	return func(ctx context.Context, name string, o options) (Table, error) {
+		server, err := startServer(ctx)
+		if err != nil {
+			return Table{}, err
+		}
+		defer server.stop()
+		config := func() bench.Config { return bench.Config{BaseURL: server.url} }
+		return measureLoops(ctx, name, o, loop{operation: operation, workers: 1}, config)
 	}
-	defer server.stop()
-	config := func() bench.Config { return bench.Config{BaseURL: server.url} }
-	return measureLoops(ctx, name, o, loop{operation: bench.Get, workers: 1}, config)
 }
 
 // loopbackParallel gives every peer the same pool, which is large enough: it compares the work per request. What the

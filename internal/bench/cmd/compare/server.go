@@ -13,24 +13,23 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-
-	"github.com/restconn/restconn/internal/bench"
 )
 
-// serve is the server process. It prints its base URL, then answers each line of its input with the number of
-// connections it has accepted so far, and ends with its input.
+// serve is the server process. It prints its base URL, then answers each line of its input with the figure of that
+// name, and ends with its input.
 func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	var connections atomic.Int64
+	var accepted atomic.Int64
+	var s service
 	server := &http.Server{
-		Handler: handler(),
+		Handler: s.handler(),
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateNew {
-				connections.Add(1)
+				accepted.Add(1)
 			}
 		},
 	}
@@ -39,7 +38,12 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 
 	fmt.Fprintf(out, "http://%s\n", listener.Addr())
 	for lines := bufio.NewScanner(in); lines.Scan(); {
-		fmt.Fprintln(out, connections.Load())
+		switch lines.Text() {
+		case connections:
+			fmt.Fprintln(out, accepted.Load())
+		case contentLength:
+			fmt.Fprintln(out, s.declared.Load())
+		}
 	}
 	return errors.Join(server.Close(), ignoreClosed(<-failed))
 }
@@ -49,26 +53,6 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
-}
-
-// handler answers the requests of the peers, and nobody else's.
-func handler() http.Handler {
-	answer := func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+bench.Token {
-			http.Error(w, "who are you?", http.StatusUnauthorized)
-			return
-		}
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(bench.SampleJSON())
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/items/{id}", answer)
-	mux.HandleFunc("POST /v1/items", answer)
-	return mux
 }
 
 // serverProcess is a running [serve].
@@ -105,16 +89,16 @@ func startServer(ctx context.Context) (*serverProcess, error) {
 	return s, nil
 }
 
-// connections returns how many connections the server has accepted.
-func (s *serverProcess) connections() (int, error) {
-	if _, err := io.WriteString(s.in, "connections\n"); err != nil {
+// figure asks the server for the connections it has accepted, or the Content-Length of the last upload.
+func (s *serverProcess) figure(name string) (float64, error) {
+	if _, err := io.WriteString(s.in, name+"\n"); err != nil {
 		return 0, err
 	}
 	line, err := s.line()
 	if err != nil {
 		return 0, err
 	}
-	return strconv.Atoi(line)
+	return strconv.ParseFloat(line, 64)
 }
 
 func (s *serverProcess) line() (string, error) {

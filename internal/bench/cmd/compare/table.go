@@ -40,6 +40,13 @@ const (
 	size              = "MB"
 	added             = "MB over net/http"
 	modules           = "modules"
+	heapGrowth        = "heap growth MiB"
+	rssGrowth         = "RSS growth MiB"
+	contentLength     = "Content-Length"
+	inflated          = "inflates to MiB"
+	refused           = "refused"
+	heapPeak          = "peak heap MiB"
+	rssPeak           = "peak RSS MiB"
 )
 
 // column says how a value is printed and whether its ratio to the floor means something.
@@ -62,10 +69,19 @@ var columns = map[string]column{
 	size:              {hundredths, false},
 	added:             {hundredths, false},
 	modules:           {whole, false},
+	heapGrowth:        {mebibytes, false},
+	rssGrowth:         {mebibytes, false},
+	contentLength:     {whole, false},
+	inflated:          {mebibytes, false},
+	refused:           {whole, false},
+	heapPeak:          {mebibytes, false},
+	rssPeak:           {mebibytes, false},
 }
 
 func whole(v float64) string      { return strconv.FormatFloat(v, 'f', 0, 64) }
 func hundredths(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
+
+func mebibytes(v float64) string { return hundredths(v / (1 << 20)) }
 
 func duration(ns float64) string {
 	switch d := time.Duration(ns); {
