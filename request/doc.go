@@ -10,16 +10,16 @@
 //
 // # Bodies
 //
-// A [Body] is a factory, so that what is sent again is the same: [JSON], [XML], [Form], [Text], [Bytes], [File], [Open],
-// and [Multipart] for forms with files. What can be sent only once says so ([Once]), and is refused where it might be
-// needed again. The type that an answer is decoded into says how: see [Do]. Its format is JSON unless a
+// A [Body] is a factory, so that what is sent again is the same: [JSON], [XML], [Form], [Text], [Bytes], [File],
+// [Open], and [Multipart] for forms with files. What can be sent only once says so ([Once]), and is refused where it
+// might be needed again. The type that an answer is decoded into says how: see [Do]. Its format is JSON unless a
 // [connection.Codec] says otherwise.
 //
 // # More than one answer
 //
-// [Pages], [Items] and [ItemsOf] go through lists that come in pages, [Events] and [JSONLines] through answers that come
-// bit by bit: all are sequences for a range loop, send nothing before it begins, and clean up when it ends. [Download]
-// and [DownloadInto] save an answer as a file.
+// [Pages], [Items] and [ItemsOf] go through lists that come in pages, [Events] and [JSONLines] through answers that
+// come bit by bit: all are sequences for a range loop, send nothing before it begins, and clean up when it ends.
+// [Download] and [DownloadInto] save an answer as a file.
 //
 // # Errors
 //

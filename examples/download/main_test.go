@@ -11,4 +11,7 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output:
+	// 260000 bytes in 2 requests, and the checksum is right
+	// not found: true, no file: true
+	// a file that wants to be ../../orders.json is orders.json in the directory
 }
