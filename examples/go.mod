@@ -13,5 +13,6 @@ require (
 	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
+	github.com/tmaxmax/go-sse v0.11.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )

@@ -82,7 +82,11 @@ func (r *reader) coded(target any) error {
 	if len(r.data) == 0 || r.codingWanted && isRaw(target) {
 		return nil
 	}
-	if coding := contentCoding(r.exchange.Response.Header); coding != "" {
+	return refuseCoding(r.exchange.Response.Header)
+}
+
+func refuseCoding(header http.Header) error {
+	if coding := contentCoding(header); coding != "" {
 		return errors.New("the content coding " + brief(coding) + " was not undone: without an Accept-Encoding " +
 			"header gzip is, and with one []byte gets the body as it is")
 	}

@@ -93,7 +93,7 @@ type ResponseError struct {
 	URL string
 	// History holds all attempts, oldest first; this response is the last.
 	History []connection.Attempt
-	// Err is what the function given to Check returned; nil if the status alone decided.
+	// Err is what the function given to Check returned, or ErrReconnects; nil if the status alone decided.
 	Err error
 
 	codec connection.Codec

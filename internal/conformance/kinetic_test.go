@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"syscall"
 	"testing"
@@ -153,6 +154,68 @@ func TestKineticBasic(t *testing.T) {
 // rawBearer is a connection's token that was made by hand.
 func rawBearer(token secrets.Provider, options ...auth.PlaceOption) connection.Option {
 	return connection.WithAuth(auth.Bearer(auth.Static(token), options...))
+}
+
+// inTurns is a server that sends the second part of its answer only when it is told that the first has arrived, a
+// minute before.
+func inTurns(contentType, first, second string, arrived chan bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		_, _ = io.WriteString(w, first)
+		_ = http.NewResponseController(w).Flush()
+		<-arrived
+		time.Sleep(time.Minute)
+		_, _ = io.WriteString(w, second)
+	})
+}
+
+func TestKineticStream(t *testing.T) {
+	t.Parallel()
+	limits := connection.WithTimeouts(connection.Timeouts{Attempt: time.Second, Total: time.Second, Idle: time.Hour})
+	timed(t, "K-36 an event is there before the server writes the next one", func(r *Row) {
+		arrived := make(chan bool, 2)
+		s := r.serve(inTurns("text/event-stream", "data: a\n\n", "data: b\n\n", arrived))
+		began := time.Now()
+		var got []string
+		for e, err := range request.Events(r.ctx(), request.Get(r.open(s, limits), "/changes"), request.Reconnects(0)) {
+			r.NoError(err)
+			got = append(got, e.Data+" after "+time.Since(began).String())
+			arrived <- true
+		}
+		r.Equal("events", got, []string{"a after 0s", "b after 1m0s"})
+		sent := r.Sent(s, 1)[0]
+		r.Line(sent, "GET /v1/changes HTTP/1.1")
+		r.Line(sent, "Accept: text/event-stream")
+	})
+	timed(t, "K-36 a line is there before the server writes the next one", func(r *Row) {
+		arrived := make(chan bool, 2)
+		s := r.serve(inTurns("application/x-ndjson", "\"a\"\n", "\"b\"\n", arrived))
+		began := time.Now()
+		var got []string
+		for v, err := range request.JSONLines[string](r.ctx(), request.Get(r.open(s, limits), "/changes")) {
+			r.NoError(err)
+			got = append(got, v+" after "+time.Since(began).String())
+			arrived <- true
+		}
+		r.Equal("lines", got, []string{"a after 0s", "b after 1m0s"})
+		r.Sent(s, 1)
+	})
+	timed(t, "K-36 a stream of bytes is there before the server writes the next ones", func(r *Row) {
+		arrived := make(chan bool, 2)
+		s := r.serve(inTurns("application/octet-stream", "a", "b", arrived))
+		began := time.Now()
+		resp, err := request.Get(r.open(s, limits), "/changes").Stream(r.ctx())
+		r.NoError(err)
+		defer resp.Body.Close()
+		first := make([]byte, 10)
+		n, err := resp.Body.Read(first)
+		r.NoError(err)
+		r.Equal("first", string(first[:n])+" after "+time.Since(began).String(), "a after 0s")
+		arrived <- true
+		rest, err := io.ReadAll(resp.Body)
+		r.NoError(err)
+		r.Equal("rest", string(rest)+" after "+time.Since(began).String(), "b after 1m0s")
+	})
 }
 
 func TestKineticRawBearer(t *testing.T) {

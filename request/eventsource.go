@@ -1,0 +1,240 @@
+package request
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/tmaxmax/go-sse"
+
+	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/field"
+	"github.com/restconn/restconn/internal/retrytime"
+)
+
+const (
+	mediaEvents  = "text/event-stream"
+	lastEventID  = "Last-Event-Id"
+	cacheControl = "Cache-Control"
+)
+
+var (
+	// errOver means that the sequence has come to its end.
+	errOver = errors.New("the sequence is over")
+	// errEnded means that a stream has come to its end.
+	errEnded = errors.New("the event stream ended")
+)
+
+// eventSource is one sequence of events, with all the streams that they come from.
+type eventSource struct {
+	builder Builder
+	policy  eventPolicy
+
+	id     string          // of the last event
+	opened bool            // there was a stream
+	url    string          // that of the stream, as it may be shown
+	base   time.Duration   // the wait that backoff begins with
+	delays backoff.BackOff // nil: they begin anew
+	made   int             // reconnects without an event
+}
+
+func newEventSource(b Builder, options []EventOption) (*eventSource, error) {
+	p := eventPolicy{
+		size: defaultEventSize, reconnects: defaultReconnects,
+		shortest: defaultShortestWait, longest: defaultLongestWait,
+	}
+	for _, o := range options {
+		if o == nil {
+			return nil, errors.New("an option is nil")
+		}
+		if err := o.apply(&p); err != nil {
+			return nil, err
+		}
+	}
+	if b.hasHeader(lastEventID) {
+		return nil, errors.New("header Last-Event-ID is set by the option LastEventID")
+	}
+	if !b.hasHeader(cacheControl) {
+		b = b.Header(cacheControl, "no-store")
+	}
+	return &eventSource{builder: b, policy: p, id: p.id, base: p.shortest}, nil
+}
+
+// run yields events until there are no more, or the consumer has left.
+func (s *eventSource) run(ctx context.Context, yield func(Event, error) bool) error {
+	for {
+		err := s.listen(ctx, yield)
+		if err = s.again(ctx, err); errors.Is(err, errOver) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// listen opens the stream and yields its events. It returns why there are no more, and never nil.
+func (s *eventSource) listen(ctx context.Context, yield func(Event, error) bool) error {
+	b := s.builder
+	if strings.Trim(s.id, " \t") != "" && field.IsValue(s.id) {
+		b = b.Header(lastEventID, s.id)
+	}
+	x, err := b.open(ctx, mediaEvents)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	r := b.reader(x)
+	if err := r.expectEvents(b.effective()); err != nil {
+		return err
+	}
+	s.opened, s.url = true, x.URL()
+	stream := newEventReader(x.Response.Body, s.id, s.policy.size, s.rebase)
+	for e, err := range sse.Read(stream, &sse.ReadConfig{MaxEventSize: math.MaxInt}) { // the stream has the limit
+		if errors.Is(err, ErrEventTooLarge) {
+			return r.fail(StageRead, err)
+		}
+		if err != nil {
+			return r.fail(StageRead, fmt.Errorf("the event stream broke off: %w", err))
+		}
+		s.id = validUTF8(e.LastEventID)
+		if !stream.hasData { // such an event has an id to be remembered, and is not yielded
+			continue
+		}
+		s.made, s.delays = 0, nil
+		if e.Type == "" {
+			e.Type = "message"
+		}
+		if !yield(Event{ID: s.id, Type: validUTF8(e.Type), Data: validUTF8(e.Data)}, nil) {
+			return errOver
+		}
+	}
+	return r.fail(StageRead, errEnded)
+}
+
+func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// expectEvents refuses an answer that is no stream of events. It does not read it.
+func (r *reader) expectEvents(p *policy) error {
+	resp := r.exchange.Response
+	switch {
+	case resp.StatusCode == http.StatusNoContent:
+		return errOver
+	case resp.StatusCode != http.StatusOK && len(p.expected) == 0 && p.check == nil:
+		r.data = []byte{}
+		return r.responseError(nil)
+	}
+	if err := refuseCoding(resp.Header); err != nil {
+		return r.decodeError(err)
+	}
+	if media, _, _ := mime.ParseMediaType(resp.Header.Get(contentType)); media != mediaEvents { // any parameters will do
+		return r.decodeError(errors.New("the content type is not " + mediaEvents))
+	}
+	return nil
+}
+
+// again waits until the stream may be opened again after err. It returns why it may not: err, errOver, or the end of
+// the context.
+func (s *eventSource) again(ctx context.Context, err error) error {
+	resumes := s.builder.method == http.MethodGet && s.builder.body == nil && s.policy.reconnects > 0
+	switch {
+	case errors.Is(err, errOver), !resumes && errors.Is(err, errEnded):
+		return errOver
+	case !resumes || !s.opened || !isPassing(err), ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return err
+	case s.made >= s.policy.reconnects:
+		return givenUp(err)
+	}
+	s.made++
+	wait := time.NewTimer(s.delay(err))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return nil
+	case <-ctx.Done():
+		return &Error{Stage: StageSend, Method: s.builder.method, URL: s.url, Err: endOf(ctx)}
+	}
+}
+
+// isPassing reports whether a stream that ended with err may be there again later.
+func isPassing(err error) bool {
+	if e, ok := errors.AsType[*ResponseError](err); ok {
+		return e.Status/100 == 5 || e.Status == http.StatusTooManyRequests
+	}
+	if errors.Is(err, StageRead) {
+		return !errors.Is(err, ErrEventTooLarge)
+	}
+	_, broken := errors.AsType[*connection.TransportError](err)
+	_, late := errors.AsType[*connection.TimeoutError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return errors.Is(err, StageSend) && (broken || late) && !untrusted
+}
+
+// givenUp returns err, which nobody else has, with ErrReconnects in it.
+func givenUp(err error) error {
+	if e, ok := errors.AsType[*ResponseError](err); ok {
+		e.Err = withReconnects(e.Err)
+	} else if e, ok := errors.AsType[*Error](err); ok {
+		e.Err = withReconnects(e.Err)
+	}
+	return err
+}
+
+func withReconnects(err error) error {
+	if err == nil {
+		return ErrReconnects
+	}
+	return fmt.Errorf("%w: %w", ErrReconnects, err)
+}
+
+// endOf returns why a context has ended.
+func endOf(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
+		return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	}
+	return context.Cause(ctx)
+}
+
+// rebase takes over what a retry field asks for.
+func (s *eventSource) rebase(asked time.Duration) {
+	if base := min(max(asked, s.policy.shortest), s.policy.longest); base != s.base {
+		s.base, s.delays = base, nil
+	}
+}
+
+const (
+	reconnectGrowth = 2
+	// A delay of d with 0 to 20 % added is 1.1 d, give or take an eleventh of that.
+	reconnectMiddle = 1.1
+	reconnectSpread = 1.0 / 11
+)
+
+// delay returns how long to wait before the stream is opened again after err.
+func (s *eventSource) delay(err error) time.Duration {
+	if s.delays == nil {
+		most := time.Duration(float64(s.policy.longest) / (1 + reconnectSpread)) // at which no delay exceeds the longest
+		b := &backoff.ExponentialBackOff{
+			InitialInterval:     min(time.Duration(reconnectMiddle*float64(s.base)), most),
+			RandomizationFactor: reconnectSpread,
+			Multiplier:          reconnectGrowth,
+			MaxInterval:         most,
+			Clock:               backoff.SystemClock,
+		}
+		b.Reset()
+		s.delays = b
+	}
+	d := s.delays.NextBackOff()
+	if e, ok := errors.AsType[*ResponseError](err); ok {
+		if asked, ok := retrytime.After(e.Header, time.Now()); ok {
+			d = max(d, asked)
+		}
+	}
+	return min(max(d, s.policy.shortest), s.policy.longest)
+}
