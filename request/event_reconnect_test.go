@@ -381,7 +381,8 @@ func TestEventGivenUp(t *testing.T) {
 	})
 }
 
-// renewingTokens is a source of tokens tok-1, tok-2 and so on: the next one once the one before was rejected, or has expired.
+// renewingTokens is a source of tokens tok-1, tok-2 and so on: the next one once the one before was rejected, or has
+// expired.
 type renewingTokens struct {
 	ttl time.Duration // 0: unknown
 

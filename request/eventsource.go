@@ -99,10 +99,10 @@ func (s *eventSource) listen(ctx context.Context, yield func(Event, error) bool)
 	stream := newEventReader(x.Response.Body, s.id, s.policy.size, s.rebase)
 	for e, err := range sse.Read(stream, &sse.ReadConfig{MaxEventSize: math.MaxInt}) { // the stream has the limit
 		if errors.Is(err, ErrEventTooLarge) {
-			return r.fail(StageRead, err)
+			return r.broken(err)
 		}
 		if err != nil {
-			return r.fail(StageRead, fmt.Errorf("the event stream broke off: %w", err))
+			return r.broken(fmt.Errorf("the event stream broke off: %w", err))
 		}
 		s.id = validUTF8(e.LastEventID)
 		if !stream.hasData { // such an event has an id to be remembered, and is not yielded
@@ -116,7 +116,7 @@ func (s *eventSource) listen(ctx context.Context, yield func(Event, error) bool)
 			return errOver
 		}
 	}
-	return r.fail(StageRead, errEnded)
+	return r.broken(errEnded)
 }
 
 func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

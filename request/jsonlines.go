@@ -178,9 +178,9 @@ func (s *valueLines) next() ([]byte, error) {
 		}
 		switch {
 		case errors.Is(err, errLongLine):
-			return nil, s.fail(StageRead, fmt.Errorf("line %d: %w (%d bytes)", s.number, ErrLineTooLarge, s.lines.limit))
+			return nil, s.broken(fmt.Errorf("line %d: %w (%d bytes)", s.number, ErrLineTooLarge, s.lines.limit))
 		case err != nil && !isEnd(err):
-			return nil, s.fail(StageRead, fmt.Errorf("the response body broke off in line %d: %w", s.number, err))
+			return nil, s.broken(fmt.Errorf("the response body broke off in line %d: %w", s.number, err))
 		case len(bytes.Trim(line, " \t\r")) > 0:
 			return line, nil
 		case err != nil:

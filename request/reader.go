@@ -109,7 +109,7 @@ func (r *reader) read() error {
 }
 
 func (r *reader) tooLarge() error {
-	return r.fail(StageRead, fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.limit))
+	return r.broken(fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.limit))
 }
 
 // grow makes room for more of a body of which that size is declared. A server that lies about it gains little, and
@@ -166,11 +166,11 @@ func (r *reader) drain() error {
 func isEnd(err error) bool { return err == io.EOF } //nolint:errorlint // the end is bare: a cause may be an EOF too
 
 func (r *reader) brokeOff(n int64, err error) error {
-	return r.fail(StageRead, fmt.Errorf("the response body broke off after %d bytes: %w", n, err))
+	return r.broken(fmt.Errorf("the response body broke off after %d bytes: %w", n, err))
 }
 
-func (r *reader) fail(stage Stage, err error) error {
-	return &Error{Stage: stage, Method: r.method, URL: r.exchange.URL(), Attempts: r.exchange.Attempts(), Err: err}
+func (r *reader) broken(err error) error {
+	return &Error{Stage: StageRead, Method: r.method, URL: r.exchange.URL(), Attempts: r.exchange.Attempts(), Err: err}
 }
 
 // responseError makes the error of a response that is not a success, with the beginning of its body.
