@@ -324,7 +324,7 @@ func TestJSONLinesAnswer(t *testing.T) {
 	for _, status := range []int{204, 205} {
 		t.Run(fmt.Sprintf("%d is empty", status), func(t *testing.T) {
 			t.Parallel()
-			conn, _ := streaming(t, nil, connectiontest.Status(status))
+			conn, _ := streaming(t, nil, connectiontest.Status(status).Header("Content-Type", "text/html"))
 			got, err := all(t, request.JSONLines[any](t.Context(), request.Get(conn, "/x")))
 			if err != nil || len(got) != 0 {
 				t.Errorf("%v, %v", got, err)
