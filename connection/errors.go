@@ -15,9 +15,10 @@ import (
 var (
 	// ErrClosed is returned by every call after [Connection.Close].
 	ErrClosed = errors.New("connection is closed")
-	// ErrNotReplayable means that a request would have to be sent again and its body can be read only once.
-	ErrNotReplayable = errors.New("the body can be read only once: " +
-		"set GetBody (or use a body made by package request), or send it with NoRetry")
+	// ErrNotReplayable means that a request would have to be sent again, or might have to, and its body can be read only
+	// once.
+	ErrNotReplayable = errors.New("the body can be read only once, and may be needed again: open it anew for every " +
+		"attempt (request.Open, or GetBody of an http.Request), or send it with NoRetry")
 	// ErrNoTestPath is returned by [Connection.Test] of a connection without [WithTestPath].
 	ErrNoTestPath = errors.New("no test path is set: use WithTestPath")
 	// ErrInsecure means that a credential would have gone over plain http to another machine.

@@ -394,10 +394,27 @@ func TestNotReplayable(t *testing.T) {
 		if err := b.Retry(connection.Retry{Max: 1}).Exec(t.Context()); !errors.Is(err, connection.ErrNotReplayable) {
 			t.Errorf("error %v, want ErrNotReplayable", err)
 		}
+		b = b.Body(request.Once("text/plain", pipe()))
 		if err := b.Idempotent().Exec(t.Context()); err != nil {
 			t.Errorf("without a retry: %v", err)
 		}
 		sent(t, srv, 1)
+	})
+	bubble(t, "D6 a body that was sent is refused the second time, and not sent empty", func(t *testing.T) {
+		srv := connectiontest.NewServer(t, status(204))
+		b := request.Post(connectTo(t, srv), "/things").Body(request.Once("text/plain", strings.NewReader("abc")))
+		form := request.Post(connectTo(t, srv), "/things").
+			Body(request.Multipart().FileFrom("log", request.Once("text/plain", strings.NewReader("abc"))))
+		for _, b := range []request.Builder{b, form} {
+			if err := b.Exec(t.Context()); err != nil {
+				t.Error(err)
+			}
+			err := b.Exec(t.Context())
+			if !errors.Is(err, connection.ErrNotReplayable) || !errors.Is(err, request.StageBuild) {
+				t.Errorf("error %v, want ErrNotReplayable", err)
+			}
+		}
+		sent(t, srv, 2)
 	})
 	bubble(t, "D7 a 401 is followed by the same body", func(t *testing.T) {
 		for _, content := range []string{"small", strings.Repeat("long ", 40_000)} {

@@ -118,6 +118,9 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 	wait, stopped := l.nextWait(ctx)
 	if stopped == "" && !l.mayRepeat() {
 		stopped = "a " + l.request.Method + " is repeated only with an Idempotency-Key, or by the request's own Retry"
+		if l.exchange.call.BodyOnce {
+			stopped = "its body can be read only once"
+		}
 	}
 	if stopped != "" {
 		last.Stopped = stopped

@@ -2,9 +2,11 @@ package request
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"slices"
+	"sync/atomic"
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/body"
@@ -124,33 +126,57 @@ func inMemory(contentType string, data []byte) Payload {
 	return Payload{Open: open, Len: int64(len(data)), ContentType: contentType}
 }
 
-// Open is a body that open opens anew for every attempt. size is its length in bytes; -1 if it is not known.
+// Open is a body that open opens anew for every attempt. size is its length in bytes; -1 if it is not known. An error
+// of its Close, after it was read to its end, does not matter, but in a part of a [MultipartBody], where it breaks off
+// the request.
 func Open(contentType string, size int64, open func() (io.ReadCloser, error)) Body {
 	return payloadBody{Payload{Open: open, Len: max(size, -1), ContentType: contentType}}
 }
 
-// Once is a body that can be sent only once. With a retry policy that might need it again it is
-// [connection.ErrNotReplayable], before a byte is sent. If r is an io.Closer, it is closed after sending, and where the
-// request is refused.
+// Once is a body that can be sent only once. Where a retry would be allowed to send it again it is refused before a
+// byte is sent: with [Builder.Retry], and, under the policy of the connection, with an idempotent method or
+// [Builder.Idempotent]. A plain POST is sent, and never again. To send the body, or a [Builder] that has it, a second time
+// is refused too. Every refusal is [connection.ErrNotReplayable]; what can be opened anew goes into [Open].
+//
+// If r is an io.Closer, it is closed after sending, and where the request is refused.
 func Once(contentType string, r io.Reader) Body {
-	if r == nil {
-		return payloadBody{}
+	return &onceBody{contentType: contentType, reader: r}
+}
+
+type onceBody struct {
+	contentType string
+	reader      io.Reader
+	taken       atomic.Bool
+}
+
+func (b *onceBody) Payload() (Payload, error) {
+	switch {
+	case b.reader == nil:
+		return Payload{}, errors.New("the reader of Once is nil")
+	case b.taken.Load():
+		return Payload{}, b.spent()
 	}
-	rc, ok := r.(io.ReadCloser)
-	if !ok {
-		rc = io.NopCloser(r)
+	return Payload{Open: b.open, Len: -1, ContentType: b.contentType, Once: true}, nil
+}
+
+func (b *onceBody) open() (io.ReadCloser, error) {
+	if b.taken.Swap(true) {
+		return nil, b.spent()
 	}
-	open := func() (io.ReadCloser, error) { return rc, nil }
-	return payloadBody{Payload{Open: open, Len: -1, ContentType: contentType, Once: true}}
+	if rc, ok := b.reader.(io.ReadCloser); ok {
+		return rc, nil
+	}
+	return io.NopCloser(b.reader), nil
+}
+
+func (b *onceBody) spent() error {
+	return fmt.Errorf("what was given to Once was sent, or refused, before: %w", connection.ErrNotReplayable)
 }
 
 // abandon closes what was given to Once, in a request that is not going to be sent.
 func abandon(b Body) {
-	if p, ok := b.(*pageBody); ok && !p.spent.Load() {
-		b = p.Body
-	}
-	if p, ok := b.(payloadBody); ok && p.p.Once {
-		if rc, err := p.p.Open(); err == nil {
+	if once, ok := b.(*onceBody); ok && once.reader != nil {
+		if rc, err := once.open(); err == nil {
 			_ = rc.Close()
 		}
 	}

@@ -12,8 +12,9 @@ var ErrTooManyItems = errors.New("there are more items than MaxItems allows")
 // ItemOption changes what [Items] and [ItemsOf] do. Of two that set the same thing the last one counts.
 type ItemOption struct{ set func(most *int) error }
 
-// MaxItems sets how many items there are at most; what is beyond is [ErrTooManyItems], after the last item that is
-// allowed. By default only [MaxPages] sets a limit. A number below 1 is an error.
+// MaxItems guards against lists that are longer than they should be: what is beyond n items is [ErrTooManyItems], after
+// the last item that is allowed. To stop after some items leave the loop. By default only [MaxPages] sets a limit. A
+// number below 1 is an error.
 func MaxItems(n int) ItemOption {
 	return ItemOption{func(most *int) error {
 		if n < 1 {
@@ -24,7 +25,8 @@ func MaxItems(n int) ItemOption {
 	}}
 }
 
-// Items is the items of pages that are lists and nothing else, one after the other. See [ItemsOf].
+// Items is the items of pages that are lists and nothing else, one after the other. For objects with a list in them
+// there is [ItemsOf], which see.
 func Items[E any](pages iter.Seq2[*Page[[]E], error], options ...ItemOption) iter.Seq2[E, error] {
 	return ItemsOf(pages, func(value []E) []E { return value }, options...)
 }

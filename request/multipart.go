@@ -56,7 +56,7 @@ func (m MultipartBody) Part(name string, content Body) MultipartBody {
 	return m.add(formPart{name: name, body: content})
 }
 
-// File is [MultipartBody.FileFrom] with [File]("", path).
+// File is [MultipartBody.FileFrom] with [File]("", path). For another content type use that.
 func (m MultipartBody) File(name, path string) MultipartBody { return m.FileFrom(name, File("", path)) }
 
 // FileFrom adds a file. Its content type is that of its content, or application/octet-stream. Its file name is given by
@@ -111,8 +111,6 @@ func asForm(b Body) (MultipartBody, bool) {
 			return MultipartBody{}, true
 		}
 		return *m, true
-	case *pageBody:
-		return asForm(m.Body)
 	}
 	return MultipartBody{}, false
 }
@@ -163,7 +161,7 @@ func (m MultipartBody) fileNames() ([]string, error) {
 	}
 	for _, n := range m.names {
 		if len(given[n.part]) > 0 {
-			return nil, &PartError{Name: n.part, Err: errors.New("FileName names a file that the multipart does not have")}
+			return nil, &PartError{Name: n.part, Err: errors.New("there is no file for this FileName: File and FileFrom add one, and Part does not")}
 		}
 	}
 	return names, nil
@@ -193,6 +191,17 @@ func (p *formPart) encode(codec connection.Codec, fileName string) (body.Part, e
 		return body.Part{}, err
 	}
 	return body.Part{Header: header, Size: payload.Len, Open: payload.Open, Once: payload.Once}, nil
+}
+
+// namePart adds to an error which part of the body can be sent only once.
+func namePart(b Body, err error) error {
+	m, _ := asForm(b)
+	for _, p := range m.parts {
+		if _, ok := p.body.(*onceBody); ok {
+			return &PartError{Name: p.name, Err: err}
+		}
+	}
+	return err
 }
 
 // checkForm refuses what would make a form that no server can read.

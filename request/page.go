@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/redact"
@@ -20,6 +19,9 @@ type Page[T any] struct {
 	Header http.Header
 	// Number counts the pages of this run, from 1.
 	Number int
+	// From is the cursor that this page was asked with; "" for the first page of all. With it a later run begins with this
+	// page again.
+	From string
 	// Cursor says where the next page is, for [FromCursor]; "" on the last page. It has no credential of the connection in
 	// it, but with [LinkHeader] and [NextURL] it is a URL, with what the service repeats of a [Builder.PathSecret].
 	Cursor string
@@ -28,7 +30,8 @@ type Page[T any] struct {
 // Errors of [Pages], [Items] and [ItemsOf], for errors.Is.
 var (
 	// ErrPageLoop means that the next page is one that was asked for already.
-	ErrPageLoop = errors.New("the next page is one that was asked for already: the service leads in a circle")
+	ErrPageLoop = errors.New("the next page is one that was asked for already: " +
+		"the service leads in a circle, or the cursor is not used")
 	// ErrTooManyPages means that there are more pages than [MaxPages] allows.
 	ErrTooManyPages = errors.New("there are more pages than MaxPages allows")
 )
@@ -62,9 +65,6 @@ func Pages[T any](ctx context.Context, first Builder, next Next[T], options ...P
 	if err == nil {
 		err = next.validate()
 	}
-	if first.body != nil {
-		first.body = &pageBody{Body: first.body}
-	}
 	return func(yield func(*Page[T], error) bool) {
 		if err != nil {
 			yield(nil, first.wrong(err))
@@ -94,7 +94,7 @@ func (r *pageRun[T]) run(ctx context.Context, yield func(*Page[T], error) bool) 
 			yield(nil, r.first.wrong(err))
 			return
 		}
-		page := &Page[T]{Number: number}
+		page := &Page[T]{Number: number, From: r.asked}
 		x, err := b.into(ctx, &page.Value)
 		if err != nil {
 			yield(nil, err)
@@ -151,20 +151,4 @@ func (r *pageRun[T]) following(page *Page[T], x *connection.Exchange) (string, e
 		return next, ErrPageLoop
 	}
 	return next, nil
-}
-
-// pageBody is the body of all pages. One that can be sent only once is given to the first that asks for it.
-type pageBody struct {
-	Body
-	spent atomic.Bool
-}
-
-func (b *pageBody) Payload() (Payload, error) { return b.payload(connection.Codec{}) }
-
-func (b *pageBody) payload(codec connection.Codec) (Payload, error) {
-	p, err := payloadOf(b.Body, codec)
-	if err == nil && p.Once && b.spent.Swap(true) {
-		return Payload{}, connection.ErrNotReplayable
-	}
-	return p, err
 }

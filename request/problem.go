@@ -18,11 +18,20 @@ type Problem struct {
 // are left out, as RFC 9457, section 3.1 asks for.
 func (e *ResponseError) Problem() *Problem {
 	media, _ := parseType(typeOf(e.Header))
-	var members map[string]json.RawMessage
-	if media != "application/problem+json" || decodeJSON(trimBOM(e.Body), &members) != nil || members == nil {
+	p := new(Problem)
+	if media != "application/problem+json" || decodeJSON(trimBOM(e.Body), p) != nil || p.Extensions == nil {
 		return nil
 	}
-	p := &Problem{Type: "about:blank"}
+	return p
+}
+
+// UnmarshalJSON implements [json.Unmarshaler], in the way of [ResponseError.Problem].
+func (p *Problem) UnmarshalJSON(data []byte) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil || members == nil {
+		return err
+	}
+	*p = Problem{Type: "about:blank"}
 	for name, target := range map[string]any{
 		"type": &p.Type, "title": &p.Title, "status": &p.Status, "detail": &p.Detail, "instance": &p.Instance,
 	} {
@@ -32,5 +41,5 @@ func (e *ResponseError) Problem() *Problem {
 		}
 	}
 	p.Extensions = members
-	return p
+	return nil
 }

@@ -33,6 +33,9 @@ func (b *Builder) sendAccept(ctx context.Context, accept string) (*connection.Ex
 	if err != nil {
 		b.upload.stop()
 		n := x.Attempts()
+		if n == 0 && errors.Is(err, connection.ErrNotReplayable) {
+			err = namePart(b.body, err)
+		}
 		return nil, &Error{Stage: stageOf(err, n), Method: b.method, URL: x.URL(), Attempts: n, Err: err}
 	}
 	return x, nil

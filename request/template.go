@@ -139,8 +139,12 @@ func (b *Builder) appendQuery(buf []byte, base, template string) ([]byte, error)
 		if p.kind != queryParam {
 			continue
 		}
-		if p.name == "" || field.HasControl(p.name) || field.HasControl(p.value) {
-			return nil, fmt.Errorf("query parameter %q: the name is empty, or there are control bytes", p.name)
+		switch {
+		case p.name == "":
+			return nil, errors.New("a query parameter has no name")
+		case field.HasControl(p.name), field.HasControl(p.value):
+			return nil, fmt.Errorf("query parameter %q has control bytes: if they are meant, "+
+				"write them escaped into the query of the path", p.name)
 		}
 		if len(buf) > start+1 {
 			buf = append(buf, '&')
