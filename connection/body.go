@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	bodies "github.com/restconn/restconn/internal/body"
+	"github.com/restconn/restconn/internal/redact"
 )
 
 // longBody is the length from which on the idle limit rules while a request body is being sent.
@@ -140,10 +141,12 @@ type requestBody struct {
 	long    bool
 	length  int64 // as declared; -1 if it is not known
 	read    int64
+	empty   emptyReads
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	err = b.empty.count(n, err)
 	b.read += int64(n)
 	b.uploading(err == nil)
 	switch {
@@ -176,11 +179,29 @@ func (b *requestBody) closeOnce() error {
 	return b.ReadCloser.Close()
 }
 
+// emptyReads counts reads in a row that brought nothing.
+type emptyReads int
+
+const mostEmptyReads = 100
+
+// count returns err, or [io.ErrNoProgress] for a reader that has nothing and does not end.
+func (e *emptyReads) count(n int, err error) error {
+	if n > 0 || err != nil {
+		*e = 0
+		return err
+	}
+	if *e++; *e < mostEmptyReads {
+		return nil
+	}
+	return io.ErrNoProgress
+}
+
 // responseBody is the body of the final response. It ends the exchange when it is closed.
 type responseBody struct {
 	rc       io.ReadCloser
 	exchange *Exchange
 	closed   atomic.Bool
+	empty    emptyReads
 	idle     bool // it is a stream: the idle limit rules
 }
 
@@ -200,9 +221,9 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.rc.Read(p)
 	if err != nil && !b.closed.Load() && (err != io.EOF || b.exchange.over()) { //nolint:errorlint // the end is bare
-		err = notTheEnd(b.exchange.explain(err))
+		err = notTheEnd(b.exchange.explain(redact.Wire(err)))
 	}
-	return n, err
+	return n, b.empty.count(n, err)
 }
 
 // notTheEnd keeps the cause of a context's end, which may be io.EOF, from looking like the end of the body.

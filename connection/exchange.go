@@ -13,6 +13,7 @@ import (
 
 	"github.com/restconn/restconn/internal/origin"
 	"github.com/restconn/restconn/internal/redact"
+	"github.com/restconn/restconn/internal/wait"
 )
 
 // Exchange is one call on its way through the pipeline, and what came of it.
@@ -301,11 +302,10 @@ func (x *Exchange) explain(err error) error {
 	if ctx.Err() == nil {
 		return redact.Error(err)
 	}
-	cause := context.Cause(ctx)
-	if errors.Is(cause, ctx.Err()) || as[*TimeoutError](cause) {
+	if cause := context.Cause(ctx); as[*TimeoutError](cause) {
 		return cause
 	}
-	return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	return wait.Ended(ctx)
 }
 
 // maxRedirects returns how many redirects are followed.

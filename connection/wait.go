@@ -51,6 +51,10 @@ const (
 	spread = 1.0 / 11
 )
 
+// Delays returns the waits of one call, one after the other. It is for packages that try again on their own, as package
+// request does.
+func Delays(w Wait) func() time.Duration { return w.start().NextBackOff }
+
 type exponential struct{ first, longest time.Duration }
 
 func (e exponential) start() backoff.BackOff {

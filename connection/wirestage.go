@@ -49,13 +49,22 @@ func unconnected(err error) bool {
 	return ok && op.Op == "dial" || as[*tls.CertificateVerificationError](err) || as[tls.RecordHeaderError](err)
 }
 
+// shown returns an error of the transport as it may be shown. One that the source of the request body has returned says
+// nothing of the server's, and what a certificate says is for all to know.
+func shown(err error) error {
+	if as[*bodyError](err) || as[*tls.CertificateVerificationError](err) {
+		return redact.Error(err)
+	}
+	return redact.Wire(err)
+}
+
 func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := s.transport.RoundTrip(req)
 	if err == nil && resp == nil {
 		err = errNoResponse
 	}
 	if err != nil {
-		return nil, &TransportError{Method: req.Method, Unsent: unconnected(err), Err: redact.Error(err)}
+		return nil, &TransportError{Method: req.Method, Unsent: unconnected(err), Err: shown(err)}
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody

@@ -40,7 +40,6 @@ type Builder struct { //nolint:recvcheck // what users call takes a value, what 
 	template string
 	literal  *url.URL // asked as it is, in the place of the template and the query
 	body     Body
-	upload   *upload // of the call under way, in the Builder that belongs to its terminal
 	policy   *policy // nil: the connection's; never changed once it is set
 
 	// The first parameters lie in the Builder itself, the others in more, which is copied on every append.
@@ -84,6 +83,7 @@ type policy struct {
 	check        func(resp *http.Response, body []byte) error
 	checkSet     bool
 	expected     []int
+	expectedSet  bool
 	codec        *connection.Codec
 	progress     func(Progress)
 	progressSet  bool
@@ -324,11 +324,11 @@ func (b Builder) Debug(l *slog.Logger) Builder {
 	return b.with(func(p *policy) { p.debug, p.debugSet = l, true })
 }
 
-// ExpectStatus replaces the rule that a response is a success if its status is a 2xx: it is if its status is one of
+// ExpectStatus replaces the rule that a response is a success if its status is a 2xx or 304: it is if its status is one of
 // these. Their bodies are decoded like any: where "not found" is to mean that there is no value, do not list 404, and
 // test for errors.Is(err, [Status](404)). Retries are decided before that, by the connection's policy.
 func (b Builder) ExpectStatus(statuses ...int) Builder {
-	return b.with(func(p *policy) { p.expected = slices.Clone(statuses) })
+	return b.with(func(p *policy) { p.expected, p.expectedSet = slices.Clone(statuses), true })
 }
 
 // Check replaces the rule that a response is a success if its status is a 2xx, for services that answer 200 with an

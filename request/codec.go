@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/restconn/restconn/connection"
-	"github.com/restconn/restconn/internal/charset"
 )
 
 // codec returns the codec of the request: its own or the connection's.
@@ -126,9 +125,6 @@ func withoutData(err error) error {
 func (e *dataError) Error() string {
 	if plain, ok := errors.AsType[plainError](e.err); ok {
 		return plain.Error()
-	}
-	if errors.Is(e.err, charset.ErrText) {
-		return charset.ErrText.Error()
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](e.err); ok {
 		kind, _, _ := strings.Cut(wrong.Value, " ") // "number 12" has the number in it

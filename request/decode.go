@@ -134,7 +134,8 @@ func typeOf(header http.Header) string {
 // malformed, as in "application/json; utf-8".
 func parseType(contentType string) (media, charsetName string) {
 	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil && (!errors.Is(err, mime.ErrInvalidMediaParameter) || strings.Contains(contentType, ",")) {
+	hides := strings.Contains(contentType, ",") || strings.Contains(strings.ToLower(contentType), "charset")
+	if err != nil && (hides || !errors.Is(err, mime.ErrInvalidMediaParameter)) {
 		return "", ""
 	}
 	return media, params["charset"]

@@ -86,24 +86,17 @@ func (d *download) verify() error {
 // failed makes the error of a download that ends with err, which came last. The stage is that of err.
 func (d *download) failed(err, stopped error) error {
 	e := &DownloadError{Done: d.done, Total: d.total, Requests: d.requests, Stopped: stopped}
-	if i, ok := err.(*interruption); ok { //nolint:errorlint // it is never wrapped
+	if i, ok := errors.AsType[*interruption](err); ok {
 		e.Err = redact.Error(i.err)
 		return d.fault(StageRead, e)
 	}
 	if d.requests == 1 {
 		return err // nothing has broken off
 	}
-	switch last := err.(type) { //nolint:errorlint // an error of this package is the outermost one
-	case *ResponseError:
-		c := *last
-		e.Err, c.Err = c.Err, e
-		return &c
-	case *Error:
-		c := *last
-		e.Err, c.Err = c.Err, e
-		return &c
-	}
-	return err
+	return amended(err, func(was error) error {
+		e.Err = was
+		return e
+	})
 }
 
 // fault makes the error of the last response.

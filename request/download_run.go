@@ -7,10 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
-
 	"github.com/restconn/restconn/connection"
-	"github.com/restconn/restconn/internal/retrytime"
+	"github.com/restconn/restconn/internal/wait"
 )
 
 // download is one call of Download or DownloadInto on its way.
@@ -37,7 +35,7 @@ const downloadBuffer = 128 << 10
 // run sends requests until the file is whole.
 func (d *download) run(ctx context.Context) error {
 	d.buffer = make([]byte, downloadBuffer)
-	delays := newDelays()
+	delay := d.delays()
 	for {
 		came, err := d.request(ctx)
 		if err == nil {
@@ -50,10 +48,10 @@ func (d *download) run(ctx context.Context) error {
 			return d.failed(err, stopped)
 		}
 		if came > 0 {
-			delays.Reset()
+			delay = d.delays()
 			continue
 		}
-		if stopped := pause(ctx, delays.NextBackOff(), err); stopped != nil {
+		if stopped := pause(ctx, delay(), err); stopped != nil {
 			return d.failed(err, stopped)
 		}
 	}
@@ -61,18 +59,11 @@ func (d *download) run(ctx context.Context) error {
 
 // mayGoOn reports whether another request could mend err.
 func (d *download) mayGoOn(ctx context.Context, err error) bool {
-	if _, ok := err.(*interruption); ok { //nolint:errorlint // it is never wrapped
-		return ctx.Err() == nil
-	}
-	if d.requests == 1 || ctx.Err() != nil {
+	_, interrupted := errors.AsType[*interruption](err)
+	if !interrupted && (d.requests == 1 || !passing(err)) {
 		return false // the first request has the retries of the connection, and no others
 	}
-	if re, ok := err.(*ResponseError); ok { //nolint:errorlint // an error of this package is the outermost one
-		return re.Status/100 == 5
-	}
-	_, lost := errors.AsType[*connection.TransportError](err)
-	_, late := errors.AsType[*connection.TimeoutError](err)
-	return errors.Is(err, StageSend) && (lost || late)
+	return ctx.Err() == nil
 }
 
 // exhausted says why the download is not resumed; nil if it may be.
@@ -95,46 +86,15 @@ const (
 	mostRetryAfter = time.Minute
 )
 
-// newDelays returns the waits of one download: backoff state is never shared.
-func newDelays() *backoff.ExponentialBackOff {
-	b := &backoff.ExponentialBackOff{
-		InitialInterval:     firstResume,
-		RandomizationFactor: backoff.DefaultRandomizationFactor,
-		Multiplier:          2,
-		MaxInterval:         lastResume,
-		Clock:               backoff.SystemClock,
-	}
-	b.Reset()
-	return b
+func (*download) delays() func() time.Duration {
+	return connection.Delays(connection.ExponentialFrom(firstResume, lastResume))
 }
 
 // pause waits before the next request, after one that ended with err. It returns why there is to be none.
-func pause(ctx context.Context, wait time.Duration, err error) error {
-	if re, ok := err.(*ResponseError); ok { //nolint:errorlint // an error of this package is the outermost one
-		asked, _ := retrytime.After(re.Header, time.Now())
-		if asked > mostRetryAfter {
-			return fmt.Errorf("Retry-After asks for %v, and the most is %v", asked, mostRetryAfter)
-		}
-		wait = max(wait, asked)
+func pause(ctx context.Context, d time.Duration, err error) error {
+	asked := retryAfter(err)
+	if asked > mostRetryAfter {
+		return fmt.Errorf("Retry-After asks for %v, and the most is %v", asked, mostRetryAfter)
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-		return fmt.Errorf("a wait of %v would outlast the deadline of the context", wait)
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ended(ctx)
-	}
-}
-
-// ended returns why the context has ended: an error that matches ctx.Err().
-func ended(ctx context.Context) error {
-	cause := context.Cause(ctx)
-	if errors.Is(cause, ctx.Err()) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	return wait.For(ctx, max(d, asked))
 }

@@ -25,8 +25,8 @@ func (d *download) request(ctx context.Context) (int64, error) {
 	x, err := b.open(ctx, "")
 	if err == nil {
 		defer x.Close()
-		d.exchange = x
-		err = d.accept(x, from)
+		d.exchange = x.Exchange
+		err = d.accept(x.Exchange, from)
 	}
 	if from > 0 && errors.Is(err, Status(http.StatusRequestedRangeNotSatisfiable)) {
 		d.validator = ""

@@ -2,16 +2,19 @@ package request
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/redact"
+	"github.com/restconn/restconn/internal/retrytime"
 )
 
 // Stage names the step at which a request failed. Each error of this package matches its stage: errors.Is(err,
@@ -93,7 +96,8 @@ type ResponseError struct {
 	URL string
 	// History holds all attempts, oldest first; this response is the last.
 	History []connection.Attempt
-	// Err is what the function given to Check returned, or ErrReconnects; nil if the status alone decided.
+	// Err says more than the status: what the function given to Check returned, a [*DownloadError], and so on; nil if the
+	// status alone decided.
 	Err error
 
 	codec connection.Codec
@@ -117,7 +121,7 @@ func (e *ResponseError) Error() string {
 // Format writes the text of Error for every verb: what the server wrote may hold secrets.
 func (e *ResponseError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// Unwrap returns the error of Check.
+// Unwrap returns Err.
 func (e *ResponseError) Unwrap() error { return e.Err }
 
 // Is matches [StageStatus], and a [Status] of the same number.
@@ -178,4 +182,44 @@ func stageOf(err error, attempts int) Stage {
 
 func isContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// passing reports whether a request that ended with err may have a better end later. Only err itself counts: an error
+// inside it may be that of another request, as of the one that was to get a token.
+func passing(err error) bool {
+	switch e := err.(type) { //nolint:errorlint // see above
+	case *ResponseError:
+		return e.Status/100 == 5 || e.Status == http.StatusTooManyRequests
+	case *Error:
+		_, broken := errors.AsType[*connection.TransportError](err)
+		_, late := errors.AsType[*connection.TimeoutError](err)
+		_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+		return e.Stage == StageSend && (broken || late) && !untrusted
+	}
+	return false
+}
+
+// retryAfter returns how long the response that err stands for asks to wait; 0 if it does not.
+func retryAfter(err error) time.Duration {
+	e, ok := err.(*ResponseError) //nolint:errorlint // as in passing
+	if !ok {
+		return 0
+	}
+	asked, _ := retrytime.After(e.Header, time.Now())
+	return asked
+}
+
+// amended returns a copy of err, which may be shared, with another cause.
+func amended(err error, cause func(was error) error) error {
+	switch e := err.(type) { //nolint:errorlint // as in passing
+	case *ResponseError:
+		c := *e
+		c.Err = cause(c.Err)
+		return &c
+	case *Error:
+		c := *e
+		c.Err = cause(c.Err)
+		return &c
+	}
+	return err
 }

@@ -23,9 +23,9 @@ type Event struct {
 var (
 	// ErrEventTooLarge means that an event of a stream, or a line of it, is longer than [MaxEventSize] allows.
 	ErrEventTooLarge = errors.New("the event is longer than MaxEventSize allows")
-	// ErrReconnects means that a stream was reconnected as often in a row as [Reconnects] allows, and no event came. What
+	// ErrTooManyReconnects means that a stream was reconnected as often in a row as [Reconnects] allows, and no event came. What
 	// the last one failed with stands beside it.
-	ErrReconnects = errors.New("no event came after as many reconnects as Reconnects allows")
+	ErrTooManyReconnects = errors.New("no event came after as many reconnects as Reconnects allows")
 )
 
 // Events sends the request when it is ranged over, and yields the events of the answer as they come (HTML standard,
@@ -119,7 +119,7 @@ func LastEventID(id string) EventOption {
 	}}
 }
 
-// Reconnects is how many times in a row a stream is reconnected without an event in between, and then [ErrReconnects].
+// Reconnects is how many times in a row a stream is reconnected without an event in between, and then [ErrTooManyReconnects].
 // The default is 10. With 0 a stream that ends is the end of the sequence, and one that breaks off an error.
 func Reconnects(n int) EventOption {
 	return eventOption{"Reconnects", func(p *eventPolicy) error {

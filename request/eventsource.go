@@ -2,7 +2,6 @@ package request
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"math"
@@ -11,12 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
 	"github.com/tmaxmax/go-sse"
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/field"
-	"github.com/restconn/restconn/internal/retrytime"
+	"github.com/restconn/restconn/internal/wait"
 )
 
 const (
@@ -37,12 +35,12 @@ type eventSource struct {
 	builder Builder
 	policy  eventPolicy
 
-	id     string          // of the last event
-	opened bool            // there was a stream
-	url    string          // that of the stream, as it may be shown
-	base   time.Duration   // the wait that backoff begins with
-	delays backoff.BackOff // nil: they begin anew
-	made   int             // reconnects without an event
+	id     string               // of the last event
+	opened bool                 // there was a stream
+	url    string               // that of the stream, as it may be shown
+	base   time.Duration        // the wait that backoff begins with
+	delays func() time.Duration // nil: they begin anew
+	made   int                  // reconnects without an event
 }
 
 func newEventSource(b Builder, options []EventOption) (*eventSource, error) {
@@ -91,7 +89,7 @@ func (s *eventSource) listen(ctx context.Context, yield func(Event, error) bool)
 		return err
 	}
 	defer x.Close()
-	r := b.reader(x)
+	r := b.reader(x.Exchange)
 	if err := r.expectEvents(b.effective()); err != nil {
 		return err
 	}
@@ -127,7 +125,7 @@ func (r *reader) expectEvents(p *policy) error {
 	switch {
 	case resp.StatusCode == http.StatusNoContent:
 		return errOver
-	case resp.StatusCode != http.StatusOK && len(p.expected) == 0 && p.check == nil:
+	case resp.StatusCode != http.StatusOK && !p.expectedSet && p.check == nil:
 		r.data = []byte{}
 		return r.responseError(nil)
 	}
@@ -150,56 +148,26 @@ func (s *eventSource) again(ctx context.Context, err error) error {
 	case !resumes || !s.opened || !isPassing(err), ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return err
 	case s.made >= s.policy.reconnects:
-		return givenUp(err)
+		return amended(err, withReconnects)
 	}
 	s.made++
-	wait := time.NewTimer(s.delay(err))
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-		return nil
-	case <-ctx.Done():
-		return &Error{Stage: StageSend, Method: s.builder.method, URL: s.url, Err: endOf(ctx)}
+	if err := wait.For(ctx, s.delay(err)); err != nil {
+		return &Error{Stage: StageSend, Method: s.builder.method, URL: s.url, Err: err}
 	}
+	return nil
 }
 
 // isPassing reports whether a stream that ended with err may be there again later.
 func isPassing(err error) bool {
-	if e, ok := errors.AsType[*ResponseError](err); ok {
-		return e.Status/100 == 5 || e.Status == http.StatusTooManyRequests
-	}
-	if errors.Is(err, StageRead) {
-		return !errors.Is(err, ErrEventTooLarge)
-	}
-	_, broken := errors.AsType[*connection.TransportError](err)
-	_, late := errors.AsType[*connection.TimeoutError](err)
-	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	return errors.Is(err, StageSend) && (broken || late) && !untrusted
-}
-
-// givenUp returns err, which nobody else has, with ErrReconnects in it.
-func givenUp(err error) error {
-	if e, ok := errors.AsType[*ResponseError](err); ok {
-		e.Err = withReconnects(e.Err)
-	} else if e, ok := errors.AsType[*Error](err); ok {
-		e.Err = withReconnects(e.Err)
-	}
-	return err
+	e, ok := err.(*Error) //nolint:errorlint // as in passing
+	return ok && e.Stage == StageRead && !errors.Is(err, ErrEventTooLarge) || passing(err)
 }
 
 func withReconnects(err error) error {
 	if err == nil {
-		return ErrReconnects
+		return ErrTooManyReconnects
 	}
-	return fmt.Errorf("%w: %w", ErrReconnects, err)
-}
-
-// endOf returns why a context has ended.
-func endOf(ctx context.Context) error {
-	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
-		return fmt.Errorf("%w: %w", ctx.Err(), cause)
-	}
-	return context.Cause(ctx)
+	return fmt.Errorf("%w: %w", ErrTooManyReconnects, err)
 }
 
 // rebase takes over what a retry field asks for.
@@ -209,32 +177,14 @@ func (s *eventSource) rebase(asked time.Duration) {
 	}
 }
 
-const (
-	reconnectGrowth = 2
-	// A delay of d with 0 to 20 % added is 1.1 d, give or take an eleventh of that.
-	reconnectMiddle = 1.1
-	reconnectSpread = 1.0 / 11
-)
+// spread is what a delay has added to it at most.
+const spread = 1.2
 
 // delay returns how long to wait before the stream is opened again after err.
 func (s *eventSource) delay(err error) time.Duration {
 	if s.delays == nil {
-		most := time.Duration(float64(s.policy.longest) / (1 + reconnectSpread)) // at which no delay exceeds the longest
-		b := &backoff.ExponentialBackOff{
-			InitialInterval:     min(time.Duration(reconnectMiddle*float64(s.base)), most),
-			RandomizationFactor: reconnectSpread,
-			Multiplier:          reconnectGrowth,
-			MaxInterval:         most,
-			Clock:               backoff.SystemClock,
-		}
-		b.Reset()
-		s.delays = b
+		longest := max(s.base, time.Duration(float64(s.policy.longest)/spread)) // so that not all meet at the longest
+		s.delays = connection.Delays(connection.ExponentialFrom(s.base, longest))
 	}
-	d := s.delays.NextBackOff()
-	if e, ok := errors.AsType[*ResponseError](err); ok {
-		if asked, ok := retrytime.After(e.Header, time.Now()); ok {
-			d = max(d, asked)
-		}
-	}
-	return min(max(d, s.policy.shortest), s.policy.longest)
+	return min(max(s.delays(), retryAfter(err), s.policy.shortest), s.policy.longest)
 }

@@ -40,12 +40,12 @@ const acceptLines = "application/x-ndjson, application/jsonl, application/json"
 func JSONLines[T any](ctx context.Context, b Builder, options ...LineOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		s, err := openLines(ctx, &b, options)
+		s, err := openLines(ctx, b, options)
 		if err != nil {
 			yield(none, err)
 			return
 		}
-		defer s.exchange.Close()
+		defer s.sent.Close()
 		for {
 			line, err := s.next()
 			if isEnd(err) {
@@ -102,12 +102,13 @@ func MaxLineSize(n int) LineOption {
 type valueLines struct {
 	reader
 
+	sent   sent
 	lines  lineReader
 	number int // of the last line, from 1
 }
 
 // openLines sends the request. The caller closes the exchange.
-func openLines(ctx context.Context, b *Builder, options []LineOption) (*valueLines, error) {
+func openLines(ctx context.Context, b Builder, options []LineOption) (*valueLines, error) {
 	p := linePolicy{size: defaultLineSize}
 	for _, o := range options {
 		if o == nil {
@@ -117,8 +118,8 @@ func openLines(ctx context.Context, b *Builder, options []LineOption) (*valueLin
 			return nil, b.wrong(err)
 		}
 	}
-	if b.conn == nil {
-		return nil, b.wrong(errNoConnection)
+	if err := b.connected(); err != nil {
+		return nil, b.wrong(err)
 	}
 	if !b.codec().IsJSON() {
 		return nil, b.wrong(errors.New("the codec is not one for JSON: set one with Codec"))
@@ -127,7 +128,7 @@ func openLines(ctx context.Context, b *Builder, options []LineOption) (*valueLin
 	if err != nil {
 		return nil, err
 	}
-	s := &valueLines{reader: b.reader(x), lines: lineReader{body: x.Response.Body, ends: "\n", limit: p.size}}
+	s := &valueLines{reader: b.reader(x.Exchange), sent: x, lines: lineReader{body: x.Response.Body, ends: "\n", limit: p.size}}
 	if err := s.expectLines(); err != nil {
 		x.Close()
 		return nil, err

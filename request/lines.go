@@ -6,9 +6,6 @@ import (
 	"io"
 )
 
-// mostEmptyReads is how often in a row a body may give nothing without an error.
-const mostEmptyReads = 100
-
 var errLongLine = errors.New("the line is too long")
 
 // lineReader hands out the lines of a body, each as soon as it is complete.
@@ -72,12 +69,7 @@ func (l *lineReader) fill() error {
 		copy(grown, l.buffer)
 		l.buffer = grown
 	}
-	for range mostEmptyReads {
-		n, err := l.body.Read(l.buffer[l.end:])
-		l.end += n
-		if n > 0 || err != nil {
-			return err
-		}
-	}
-	return io.ErrNoProgress
+	n, err := l.body.Read(l.buffer[l.end:])
+	l.end += n
+	return err
 }

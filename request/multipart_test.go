@@ -253,7 +253,7 @@ func TestMultipartRefused(t *testing.T) {
 		}, "", `parameter "id"`, nil},
 		{"defect 15: a reader and retries", field, func(b request.Builder) request.Builder {
 			return b.Retry(connection.Retry{Max: 1})
-		}, "", "read only once", connection.ErrNotReplayable},
+		}, "once", "read only once", connection.ErrNotReplayable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -10,8 +10,8 @@ import (
 
 // atCursor makes the builder ask a URL that [Pages] gave out as a cursor. Whoever kept it may have changed it.
 func (b Builder) atCursor(cursor string) (Builder, error) {
-	if b.conn == nil || b.conn.BaseURL().Host == "" {
-		return b, errNoConnection
+	if err := b.connected(); err != nil {
+		return b, err
 	}
 	u, err := url.Parse(cursor)
 	if err != nil || u.User != nil || strings.ContainsAny(cursor, `# \`) {

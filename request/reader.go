@@ -120,7 +120,7 @@ func (r *reader) grow(have, size int64) {
 	case size > have && size < factor*have:
 		r.join(size + 1)
 	case have < mostPooled:
-		r.join(min(2*have, mostPooled, r.limit+1))
+		r.join(min(2*have, mostPooled, r.limit) + 1)
 	default:
 		if len(r.parts) == 0 && cap(r.data) <= mostPooled {
 			*r.pooled = r.data
@@ -175,7 +175,7 @@ func (r *reader) broken(err error) error {
 
 // responseError makes the error of a response that is not a success, with the beginning of its body.
 func (r *reader) responseError(cause error) error {
-	body := slices.Clone(r.data)
+	body := slices.Clone(r.data[:min(len(r.data), mostErrorBody)])
 	if body == nil {
 		body, _ = io.ReadAll(io.LimitReader(r.exchange.Response.Body, mostErrorBody))
 		_ = r.drain()

@@ -15,45 +15,63 @@ import (
 )
 
 // send builds the call and sends it, for an answer that goes into target. On success the caller closes the exchange.
-func (b *Builder) send(ctx context.Context, target any) (*connection.Exchange, error) {
-	if b.conn == nil {
-		return nil, b.refuse(errNoConnection)
+func (b *Builder) send(ctx context.Context, target any) (sent, error) {
+	if err := b.connected(); err != nil {
+		return sent{}, b.wrong(err)
 	}
 	return b.sendAccept(ctx, accept(b.codec(), target))
 }
 
+// connected reports what is wrong with the connection.
+func (b *Builder) connected() error {
+	if b.conn == nil || b.conn.BaseURL().Host == "" {
+		return errNoConnection
+	}
+	return nil
+}
+
+// sent is an exchange that has a response.
+type sent struct {
+	*connection.Exchange
+
+	upload *upload
+}
+
+// Close closes the exchange. After it the upload is not reported on.
+func (s sent) Close() {
+	s.Exchange.Close()
+	s.upload.stop()
+}
+
 // sendAccept is send with an Accept header, which that of the request or of the connection overrides.
-func (b *Builder) sendAccept(ctx context.Context, accept string) (*connection.Exchange, error) {
+func (b *Builder) sendAccept(ctx context.Context, accept string) (sent, error) {
 	call, err := b.call(ctx)
 	if err != nil {
-		return nil, b.refuse(err)
+		return sent{}, b.wrong(err)
 	}
 	call.Accept = accept
+	u := track(b.effective().progress, &call)
 	x, err := b.conn.Send(ctx, call)
 	if err != nil {
-		b.upload.stop()
+		u.stop()
 		n := x.Attempts()
 		if n == 0 && errors.Is(err, connection.ErrNotReplayable) {
 			err = namePart(b.body, err)
 		}
-		return nil, &Error{Stage: stageOf(err, n), Method: b.method, URL: x.URL(), Attempts: n, Err: err}
+		return sent{}, &Error{Stage: stageOf(err, n), Method: b.method, URL: x.URL(), Attempts: n, Err: err}
 	}
-	return x, nil
+	return sent{x, u}, nil
 }
 
 var errNoConnection = errors.New("the connection is nil, or was not made by connection.New")
 
-// refuse is wrong for a request whose body is not going to be sent.
-func (b *Builder) refuse(err error) error {
-	abandon(b.body)
-	return b.wrong(err)
-}
-
 // wrong makes the error of a request that cannot be built.
 func (b *Builder) wrong(err error) error { return b.unsent(StageBuild, err) }
 
-// unsent makes the error of a request that was not sent. It shows the template, without its query.
+// unsent makes the error of a request that is not going to be sent, and closes what only it could have sent. It shows
+// the template, without its query.
 func (b *Builder) unsent(stage Stage, err error) error {
+	abandon(b.body)
 	e := &Error{Stage: stage, Method: b.method, Err: redact.Error(err)}
 	if b.conn == nil {
 		return e
@@ -68,8 +86,8 @@ func (b *Builder) unsent(stage Stage, err error) error {
 // call turns the builder into a call.
 func (b *Builder) call(ctx context.Context) (connection.Call, error) {
 	call := connection.Call{Method: b.method}
-	if b.conn == nil || b.conn.BaseURL().Host == "" {
-		return call, errNoConnection
+	if err := b.connected(); err != nil {
+		return call, err
 	}
 	if b.policy != nil {
 		if err := b.policy.set(&call); err != nil {
@@ -103,6 +121,9 @@ func (p *policy) set(call *connection.Call) error {
 		if err := p.codec.Validate(); err != nil {
 			return fmt.Errorf("the Codec: %w", err)
 		}
+	}
+	if p.expectedSet && len(p.expected) == 0 {
+		return errors.New("ExpectStatus has no status")
 	}
 	for _, status := range p.expected {
 		if status < 200 || status > 599 {
@@ -182,7 +203,6 @@ func (b *Builder) setBody(call *connection.Call) error {
 	if err != nil {
 		return fmt.Errorf("request body: %w", err)
 	}
-	b.upload = track(b.effective().progress, &payload)
 	call.Body, call.BodyLen, call.BodyOnce = payload.Open, payload.Len, payload.Once
 	if payload.ContentType != "" && !hasField(call.Header, contentType) {
 		call.Header = append(call.Header, connection.Field{Name: contentType, Value: payload.ContentType})

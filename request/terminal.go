@@ -59,7 +59,7 @@ func Full[T any](ctx context.Context, b Builder) (*Response[T], error) {
 // Into is [Do] for a value that exists: target is a pointer to it. After an error the value may be filled in part.
 func (b Builder) Into(ctx context.Context, target any) error {
 	if v := reflect.ValueOf(target); v.Kind() != reflect.Pointer || v.IsNil() {
-		return b.refuse(errors.New("the target of Into is not a pointer, or nil: to drop the body use Exec"))
+		return b.wrong(errors.New("the target of Into is not a pointer, or nil: to drop the body use Exec"))
 	}
 	_, err := b.into(ctx, target)
 	return err
@@ -85,17 +85,18 @@ func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
 // [connection.Connection.Do] adds both.
 func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	if p := b.effective(); p.authSet || p.retry != nil || p.timeouts != (connection.Timeouts{}) ||
-		p.maxRedirects != nil || p.debugSet || p.checkSet || len(p.expected) > 0 {
-		return nil, b.refuse(errors.New("an *http.Request cannot carry Auth, Retry, Timeouts, MaxRedirects, Debug, " +
+		p.maxRedirects != nil || p.debugSet || p.checkSet || p.expectedSet {
+		return nil, b.wrong(errors.New("an *http.Request cannot carry Auth, Retry, Timeouts, MaxRedirects, Debug, " +
 			"ExpectStatus or Check: use another terminal, or a connection derived with With"))
 	}
 	call, err := b.call(ctx)
 	if err != nil {
-		return nil, b.refuse(err)
+		return nil, b.wrong(err)
 	}
+	track(b.effective().progress, &call)
 	req, err := http.NewRequestWithContext(redact.WithPath(ctx, call.ShownPath), call.Method, "/", http.NoBody)
 	if err != nil {
-		return nil, b.refuse(err)
+		return nil, b.wrong(err)
 	}
 	req.URL, req.Host = &call.URL, call.URL.Host
 	for _, f := range call.Header {
@@ -121,16 +122,15 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	if err != nil {
 		return nil, err
 	}
-	defer b.upload.stop()
 	defer x.Close()
-	r := b.reader(x)
+	r := b.reader(x.Exchange)
 	defer r.release()
 	check := b.effective().check
 	if !b.succeeded(x.Response) {
 		return nil, r.responseError(nil)
 	}
 	if target == nil && check == nil {
-		return x, r.drain()
+		return x.Exchange, r.drain()
 	}
 	if err := r.read(); err != nil {
 		return nil, err
@@ -141,34 +141,33 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 		}
 	}
 	if target == nil {
-		return x, nil
+		return x.Exchange, nil
 	}
-	return x, r.decode(target)
+	return x.Exchange, r.decode(target)
 }
 
 // open sends the request and returns the exchange of a successful response as a stream. The caller closes it.
-func (b *Builder) open(ctx context.Context, accept string) (*connection.Exchange, error) {
+func (b *Builder) open(ctx context.Context, accept string) (sent, error) {
 	x, err := b.sendAccept(ctx, accept)
 	if err != nil {
-		return nil, err
+		return sent{}, err
 	}
 	if err := b.judge(x); err != nil {
-		return nil, err
+		return sent{}, err
 	}
 	x.Stream()
 	return x, nil
 }
 
 // judge closes the exchange of a stream that is not a success, and returns its error.
-func (b *Builder) judge(x *connection.Exchange) error {
+func (b *Builder) judge(x sent) error {
 	ok := false
 	defer func() {
 		if !ok { // also after a panic in Check
 			x.Close()
-			b.upload.stop()
 		}
 	}()
-	r := b.reader(x)
+	r := b.reader(x.Exchange)
 	if !b.succeeded(x.Response) {
 		return r.responseError(nil)
 	}
@@ -186,7 +185,7 @@ func (b *Builder) judge(x *connection.Exchange) error {
 func (b *Builder) succeeded(resp *http.Response) bool {
 	p := b.effective()
 	switch {
-	case len(p.expected) > 0:
+	case p.expectedSet:
 		return slices.Contains(p.expected, resp.StatusCode)
 	case p.check != nil:
 		return true

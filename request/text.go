@@ -2,6 +2,7 @@ package request
 
 import (
 	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/restconn/restconn/internal/charset"
@@ -9,7 +10,10 @@ import (
 
 // decodeText turns a body into a string of UTF-8.
 func decodeText(contentType string, data []byte) (string, error) {
-	_, name := parseType(contentType)
+	media, name := parseType(contentType)
+	if media == "" && strings.Contains(strings.ToLower(contentType), "charset") {
+		return "", errors.New("the Content-Type is malformed, and so its charset is not known: use []byte")
+	}
 	if charset.IsUTF8(name) {
 		data = trimBOM(data)
 		if !utf8.Valid(data) {

@@ -3,6 +3,8 @@ package request
 import (
 	"io"
 	"sync"
+
+	"github.com/restconn/restconn/connection"
 )
 
 // UploadProgress calls f while the body is sent: with 0 before the first byte of each attempt, and with each piece that
@@ -28,13 +30,13 @@ type upload struct {
 	over    bool
 }
 
-// track puts an upload before the payload.
-func track(f func(Progress), payload *Payload) *upload {
-	if f == nil {
+// track puts an upload before the body of a call.
+func track(f func(Progress), call *connection.Call) *upload {
+	if f == nil || call.Body == nil {
 		return nil
 	}
-	u := &upload{f: f, total: max(payload.Len, -1), open: payload.Open}
-	payload.Open = u.openTracked
+	u := &upload{f: f, total: max(call.BodyLen, -1), open: call.Body}
+	call.Body = u.openTracked
 	return u
 }
 

@@ -5,14 +5,15 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/charset"
 )
 
 // XMLCodec is XML by encoding/xml: one document and nothing after it, in UTF-8 or in the charset that its declaration
-// names. A type without an XMLName field takes a document of any name. Entities that a document defines are not
-// expanded, no tag is longer than 256 KiB, and no element lies more than 10,000 deep.
+// names. A type without an XMLName field takes a document of any name. A document that brings its own definitions (a DTD
+// with an internal subset) is refused, no tag is longer than 256 KiB, and no element lies more than 10,000 deep.
 //
 //	feed, err := request.Do[Feed](ctx, request.Get(conn, "/feed").Codec(request.XMLCodec()))
 func XMLCodec() connection.Codec {
@@ -35,14 +36,18 @@ func marshalXML(v any) ([]byte, error) {
 }
 
 func unmarshalXML(data []byte, v any) error {
-	if len(trimBlanks(trimBOM(data))) == 0 {
+	text := trimBOM(data)
+	if len(trimBlanks(text)) == 0 {
 		return errEmpty
 	}
-	if err := checkXML(data); err != nil {
+	if err := checkXML(text); err != nil {
 		return err
 	}
-	d := xml.NewDecoder(bytes.NewReader(data))
+	d := xml.NewDecoder(bytes.NewReader(text))
 	d.CharsetReader = decodeXML
+	if len(text) < len(data) { // a byte order mark says more than the declaration (RFC 7303, section 3.3)
+		d.CharsetReader = func(_ string, input io.Reader) (io.Reader, error) { return input, nil }
+	}
 	switch err := d.Decode(v); {
 	case errors.Is(err, io.EOF):
 		return errElement
@@ -61,7 +66,15 @@ func decodeXML(name string, input io.Reader) (io.Reader, error) {
 	if text, _ := charset.Text(from, []byte("</>")); text != "</>" {
 		return nil, errCharset
 	}
-	return charset.Reader(from, input), nil
+	data, err := io.ReadAll(input) // which is in memory
+	if err != nil {
+		return nil, err
+	}
+	text, ok := charset.Text(from, data)
+	if !ok {
+		return nil, errBytes
+	}
+	return strings.NewReader(text), nil
 }
 
 // endsXML refuses what is not allowed after the root element.
@@ -96,53 +109,83 @@ const (
 var (
 	errElement = plainError("there is no element")
 	errCharset = plainError("the charset is not known")
+	errBytes   = plainError("the text is not in its charset")
 	errTag     = plainError("a tag is longer than 256 KiB")
 	errDeep    = plainError("an element lies more than 10,000 deep")
+	errDTD     = plainError("the document has definitions of its own, which are not read")
+	errSecond  = plainError("there is an XML declaration in the middle of the document")
 )
 
-// checkXML refuses what would take a decoder much more memory than the document has. It leaves everything else to it.
+// checkXML refuses what would take a decoder much more memory than the document has, or what it would read in another
+// way than this function does. It leaves everything else to it.
 func checkXML(data []byte) error {
 	deep := 0
-	for {
-		begin := bytes.IndexByte(data, '<')
+	for rest := data; ; {
+		begin := bytes.IndexByte(rest, '<')
 		if begin < 0 {
 			return nil
 		}
-		data = data[begin:]
-		size := skipXML(data)
+		rest = rest[begin:]
+		size, err := markup(rest, len(rest) == len(data))
+		if err != nil {
+			return err
+		}
 		if size == 0 {
-			size = tagLen(data)
+			size = tagLen(rest)
 			switch {
 			case size > mostTag:
 				return errTag
-			case bytes.HasPrefix(data, []byte("</")):
+			case bytes.HasPrefix(rest, []byte("</")):
 				deep--
-			case !bytes.HasSuffix(data[:size], []byte("/>")):
+			case !bytes.HasSuffix(rest[:size], []byte("/>")):
 				deep++
 			}
 		}
 		if deep > mostDeep {
 			return errDeep
 		}
-		data = data[size:]
+		deep = max(deep, 0)
+		rest = rest[size:]
 	}
 }
 
-// skipXML returns the length of what data begins with if that begins with a < and is no tag, and 0 for a tag.
-func skipXML(data []byte) int {
-	for _, kind := range [...]struct{ begin, end string }{
-		{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}, {"<!", ""},
-	} {
-		if !bytes.HasPrefix(data, []byte(kind.begin)) {
-			continue
+// markup returns the length of what data begins with if that begins with a < and is no tag, and 0 for a tag.
+func markup(data []byte, first bool) (int, error) {
+	switch {
+	case bytes.HasPrefix(data, []byte("<!--")):
+		return upTo(data, len("<!--"), "-->"), nil
+	case bytes.HasPrefix(data, []byte("<![CDATA[")):
+		return upTo(data, len("<![CDATA["), "]]>"), nil
+	case bytes.HasPrefix(data, []byte("<!")):
+		begin := min(len("<!D"), len(data)) // what comes first is taken as it is, even a quote
+		size := begin + tagLen(data[begin:])
+		if bytes.ContainsAny(data[1:size], "<[") {
+			return 0, errDTD
 		}
-		end := bytes.Index(data[len(kind.begin):], []byte(kind.end))
-		if end < 0 {
-			return len(data)
+		return size, nil
+	case bytes.HasPrefix(data, []byte("<?")):
+		size := upTo(data, len("<?"), "?>")
+		if name, _, _ := bytes.Cut(data[len("<?"):size], []byte("?")); !first && isDeclaration(name) {
+			return 0, errSecond
 		}
-		return len(kind.begin) + end + len(kind.end)
+		return size, nil
 	}
-	return 0
+	return 0, nil
+}
+
+// isDeclaration reports whether a processing instruction is an XML declaration, which may name a charset.
+func isDeclaration(text []byte) bool {
+	fields := bytes.Fields(text)
+	return len(fields) > 0 && string(fields[0]) == "xml"
+}
+
+// upTo returns how long data is up to and with end, which is looked for from begin on.
+func upTo(data []byte, begin int, end string) int {
+	i := bytes.Index(data[begin:], []byte(end))
+	if i < 0 {
+		return len(data)
+	}
+	return begin + i + len(end)
 }
 
 // tagLen returns the length of the tag that data begins with. A > between quotes does not end it.

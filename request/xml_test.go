@@ -71,14 +71,35 @@ func TestXML(t *testing.T) {
 	})
 }
 
+func TestXMLByteOrderMark(t *testing.T) {
+	t.Parallel()
+	b, _ := answered(t, http.StatusOK, xmlType, "\ufeff"+declared("iso-8859-1")+"<feed><title>é</title></feed>", inXML())
+	if f, err := request.Do[feed](t.Context(), b); err != nil || f.Title != "é" {
+		t.Errorf("I11 the byte order mark says UTF-8, and got %q (%v)", f.Title, err)
+	}
+}
+
 func TestHostileXML(t *testing.T) {
 	t.Parallel()
 	const laughs = `<?xml version="1.0"?><!DOCTYPE feed [<!ENTITY a "haha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">` +
 		`<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;">]><feed><title>&d;</title></feed>`
 	const external = `<!DOCTYPE feed [<!ENTITY x SYSTEM "file:///etc/passwd">]><feed><title>&x;</title></feed>`
 	for name, c := range map[string]struct{ header, body, want string }{
-		"a billion laughs":           {xmlType, laughs, "malformed"},
-		"an external entity":         {xmlType, external, "malformed"},
+		"a billion laughs":           {xmlType, laughs, "definitions of its own"},
+		"an external entity":         {xmlType, external, "definitions of its own"},
+		"an entity of its own":       {xmlType, "<feed>&x;</feed>", "malformed"},
+		"a second declaration":       {xmlType, strings.Repeat(declared("latin1"), 2) + "<feed/>", "in the middle"},
+		"a declaration further on":   {xmlType, "<feed/>" + declared("latin1"), "in the middle"},
+		"a comment in a quote": {
+			xmlType, `<!DOCTYPE x "<!--"><feed>` + strings.Repeat("<b>", long) + "-->", "definitions of its own",
+		},
+		"an end in a quote": {
+			xmlType, `<!DOCTYPE x "'" '>"'>` + strings.Repeat("<b>", long), "10,000 deep",
+		},
+		"a quote at the beginning": {xmlType, `<!">` + strings.Repeat("<b>", long), "10,000 deep"},
+		"ends before beginnings": {
+			xmlType, strings.Repeat("</a>", long) + strings.Repeat("<b>", long), "10,000 deep",
+		},
 		"a million attributes":       {xmlType, "<feed" + strings.Repeat(` a="b"`, 1_000_000) + "/>", "256 KiB"},
 		"an endless attribute":       {xmlType, `<feed a="` + longText + `"/>`, "256 KiB"},
 		"a tag that never ends":      {xmlType, "<feed " + longText, "256 KiB"},

@@ -4,9 +4,7 @@ package charset
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -52,38 +50,6 @@ func Text(from encoding.Encoding, data []byte) (string, bool) {
 		return "", false
 	}
 	return string(text), true
-}
-
-// ErrText means that what a Reader reads is not in its encoding.
-var ErrText = errors.New("the text is not in its charset")
-
-// Reader decodes what r reads. Where that is not in the encoding, the error is ErrText.
-func Reader(from encoding.Encoding, r io.Reader) io.Reader {
-	return &reader{from: from.NewDecoder().Reader(r)}
-}
-
-type reader struct {
-	from io.Reader
-	seen int // how much of a utf8.RuneError has gone by
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	const replacement = string(utf8.RuneError)
-	n, err := r.from.Read(p)
-	for _, b := range p[:n] {
-		switch b {
-		case replacement[r.seen]:
-			r.seen++
-		case replacement[0]:
-			r.seen = 1
-		default:
-			r.seen = 0
-		}
-		if r.seen == len(replacement) {
-			return 0, ErrText
-		}
-	}
-	return n, err
 }
 
 var spellings = strings.NewReplacer( //nolint:gochecknoglobals // never changed

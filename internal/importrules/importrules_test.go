@@ -90,8 +90,8 @@ var table = map[string]rule{
 
 	"request": {
 		own:    []string{"connection", "auth", "secrets", "internal/..."},
-		libs:   []string{"github.com/tmaxmax/go-sse", "github.com/cenkalti/backoff/v4"},
-		hidden: []string{"github.com/tmaxmax/go-sse", "github.com/cenkalti/backoff/v4"},
+		libs:   []string{"github.com/tmaxmax/go-sse"},
+		hidden: []string{"github.com/tmaxmax/go-sse"},
 	},
 
 	"connection/definition": {

@@ -68,6 +68,39 @@ func Error(err error) error {
 	return e
 }
 
+// Wire is [Error] for what the transport says of an answer that is malformed: it quotes what the server wrote, which may
+// repeat the request.
+func Wire(err error) error {
+	err = Error(err)
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	masked := maskQuoted(text)
+	if masked == text {
+		return err
+	}
+	return &scrubbed{text: masked, errs: []error{err}}
+}
+
+// maskQuoted masks what stands between quotes. A quote without an end reaches to the end.
+func maskQuoted(text string) string {
+	var out strings.Builder
+	for {
+		before, rest, ok := strings.Cut(text, `"`)
+		out.WriteString(before)
+		if !ok {
+			return out.String()
+		}
+		out.WriteString(`"` + Mask + `"`)
+		quoted, err := strconv.QuotedPrefix(`"` + rest)
+		if err != nil {
+			return out.String()
+		}
+		text = rest[len(quoted)-1:]
+	}
+}
+
 // oneLine keeps what a server wrote into an error from writing lines.
 func oneLine(err error) error {
 	if err == nil {
