@@ -74,6 +74,7 @@ func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
 		a = new(attempt)
 	}
 	a.limits, x.hop = &x.limits, req
+	x.attempt = a
 	if req == nil {
 		a.ctx, a.cancel = context.WithCancelCause((*exchangeContext)(x))
 		a.request = x.newRequest(a.ctx)

@@ -21,7 +21,7 @@ func (x *Exchange) openBody(a *attempt) error {
 	req := &a.request
 	body, open, err := x.nextBody(req)
 	if err == nil && body != nil && req.ContentLength == 0 {
-		body, err = x.emptyBody(req, body)
+		body, err = x.emptyBody(a, body)
 	}
 	if err != nil || body == nil {
 		return err
@@ -83,15 +83,19 @@ func same(a, b io.ReadCloser) bool {
 }
 
 // emptyBody returns the body of a request of length 0, which to net/http means that the length is not known.
-func (x *Exchange) emptyBody(req *http.Request, body io.ReadCloser) (io.ReadCloser, error) {
+func (x *Exchange) emptyBody(a *attempt, body io.ReadCloser) (io.ReadCloser, error) {
 	if x.call.Body == nil || x.lent != nil { // a middleware's, which has not said how long it is
-		req.ContentLength = -1
+		a.request.ContentLength = -1
 		return body, nil
 	}
-	n, _ := io.ReadFull(body, make([]byte, 1))
+	defer context.AfterFunc(a.ctx, func() { _ = body.Close() })()
+	n, err := io.ReadFull(body, make([]byte, 1))
 	_ = body.Close()
-	if n > 0 {
-		return nil, &bodyError{"open", errors.New("its length is given as 0, and there is something in it")}
+	switch {
+	case n > 0:
+		return nil, &bodyError{"open", errLonger}
+	case err != io.EOF: //nolint:errorlint // a reader's EOF is not wrapped
+		return nil, &bodyError{"read", err}
 	}
 	return http.NoBody, nil
 }
@@ -131,8 +135,8 @@ func (e *bodyError) Error() string { return e.op + " the request body: " + e.err
 func (e *bodyError) Unwrap() error { return e.err }
 
 // requestBody is a body on its way out. It is closed when the attempt ends, because net/http waits for a read that is
-// under way, however long that takes; it has to be as long as was declared, which HTTP/2 does not check; and if it is
-// long, every read starts the idle limit anew, and its end the attempt limit.
+// under way, however long that takes; it has to be as long as was declared, which net/http checks too late or not at
+// all; and if it is long, every read that brings something starts the idle limit anew, and its end the attempt limit.
 type requestBody struct {
 	io.ReadCloser
 	attempt *attempt
@@ -145,10 +149,22 @@ type requestBody struct {
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
+	if b.closed.Load() {
+		return 0, &bodyError{"read", errClosedBody}
+	}
 	n, err := b.ReadCloser.Read(p)
 	err = b.empty.count(n, err)
 	b.read += int64(n)
-	b.uploading(err == nil)
+	if err == nil && b.read == b.length {
+		err = b.end()
+	}
+	if b.length >= 0 && b.read > b.length {
+		// The last byte stays here, so that what the server has is not whole.
+		n, err = max(0, n-int(b.read-b.length)-1), errLonger
+	}
+	if n > 0 || err != nil {
+		b.uploading(err == nil)
+	}
 	switch {
 	case err == nil:
 	case err != io.EOF: //nolint:errorlint // a reader's EOF is not wrapped
@@ -159,6 +175,26 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// end looks for the end of a body of which all that was declared has come.
+func (b *requestBody) end() error {
+	var more [1]byte
+	for {
+		n, err := b.ReadCloser.Read(more[:])
+		if n > 0 {
+			b.read += int64(n)
+			return nil
+		}
+		if err = b.empty.count(n, err); err != nil {
+			return err
+		}
+	}
+}
+
+var (
+	errLonger     = errors.New("it is longer than was declared")
+	errClosedBody = errors.New("the attempt has ended")
+)
 
 // uploading tells the attempt that a long body is on its way, or has ended.
 func (b *requestBody) uploading(more bool) {

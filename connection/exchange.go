@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/restconn/restconn/internal/origin"
 	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/internal/wait"
 )
@@ -320,10 +319,14 @@ func (x *Exchange) maxRedirects() int {
 // of the call's; nil if there is none.
 func (x *Exchange) repeatable(req *http.Request) bool {
 	if req == nil {
-		return x.vouched || idempotent(x.call.Method) || x.call.has("Idempotency-Key")
+		return x.vouched || idempotent(x.call.Method) || slices.ContainsFunc(idempotencyKeys, x.call.has)
 	}
-	return x.vouched || idempotent(req.Method) || req.Header.Get("Idempotency-Key") != ""
+	return x.vouched || idempotent(req.Method) ||
+		slices.ContainsFunc(idempotencyKeys, func(name string) bool { return req.Header.Get(name) != "" })
 }
+
+// idempotencyKeys are the headers that make a request one that may be sent again; net/http knows both.
+var idempotencyKeys = []string{"Idempotency-Key", "X-Idempotency-Key"} //nolint:gochecknoglobals // never changed
 
 // History returns what became of each attempt, oldest first.
 func (x *Exchange) History() []Attempt {
@@ -349,46 +352,6 @@ func (x *Exchange) shownURL(u *url.URL) string {
 		return u.Scheme + "://" + u.Host + "/" + redact.Mask
 	}
 	return redact.URL(u)
-}
-
-// Link resolves a URL that stands in the response, as a next link or a Location does, against the URL that was asked
-// last; user name, password and fragment are left out. Query credentials of the authenticator that the service has
-// repeated in it are taken out. One that leads from the connection's origins elsewhere, or from elsewhere to them, is
-// an [*OriginError], and so is any that came by a redirect over another origin.
-func (x *Exchange) Link(reference string) (*url.URL, error) {
-	asked := x.bare()
-	target, err := resolve(asked.URL, reference)
-	switch {
-	case err != nil:
-		return nil, err
-	case isForeign(asked):
-		return nil, fmt.Errorf("it came by a redirect over another origin: %w",
-			x.conn.stranger(target, asked.URL, &x.call.URL))
-	}
-	if err := x.conn.CheckLink(&x.call.URL, target); err != nil {
-		return nil, err
-	}
-	target.RawQuery = without(added(asked.URL.RawQuery, x.query), target.RawQuery)
-	return target, nil
-}
-
-// CheckLink returns an [*OriginError] unless what was sent to one URL may be sent to the other: both are of one origin,
-// or of the connection's. [Exchange.Link] has done so already.
-func (c *Connection) CheckLink(from, to *url.URL) error {
-	if c.together(from, to) {
-		return nil
-	}
-	return c.stranger(to, from)
-}
-
-// stranger makes the error of the first of these URLs that is not of the connection's origins, or else of the first.
-func (c *Connection) stranger(urls ...*url.URL) error {
-	first := max(0, slices.IndexFunc(urls, func(u *url.URL) bool { return !c.trusts(u) }))
-	o, err := origin.Of(urls[first])
-	if err != nil {
-		return err
-	}
-	return &OriginError{Origin: o.String(), Home: c.home.String()}
 }
 
 // Close closes the response and frees what the exchange holds. It is idempotent.

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/restconn/restconn/internal/field"
-	"github.com/restconn/restconn/internal/origin"
 	"github.com/restconn/restconn/internal/redact"
 )
 
@@ -147,26 +145,6 @@ func location(base *url.URL, resp *http.Response) (*url.URL, error) {
 	}
 	return target, nil
 }
-
-// resolve resolves a reference that a server has written against the URL that it was asked for (RFC 3986, section 5),
-// strictly. Its errors do not repeat the reference.
-func resolve(base *url.URL, reference string) (*url.URL, error) {
-	if reference == "" || field.HasControl(reference) || strings.ContainsAny(reference, "\\ ") {
-		return nil, errReference
-	}
-	ref, err := url.Parse(reference)
-	if err != nil || ref.Opaque != "" || ref.Scheme != "" && ref.Host == "" {
-		return nil, errReference
-	}
-	target := base.ResolveReference(ref)
-	target.User, target.Fragment, target.RawFragment = nil, "", ""
-	if _, err := origin.Of(target); err != nil {
-		return nil, err
-	}
-	return target, nil
-}
-
-var errReference = errors.New("it is not a URL")
 
 // added returns the pairs, decoded, that the authenticator has added to the query before, which made it after.
 func added(before, after string) map[string]bool {

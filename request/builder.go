@@ -56,6 +56,7 @@ const (
 	pathParam paramKind = iota
 	secretPathParam
 	queryParam
+	setQueryParam // a queryParam in the place of those of the base URL
 	headerParam
 )
 
@@ -201,11 +202,11 @@ func (b Builder) Query(name, value string) Builder {
 	return b.add(param{kind: queryParam, name: name, value: value})
 }
 
-// SetQuery is [Builder.Query] in the place of all pairs of that name, those in the path template among them.
+// SetQuery is [Builder.Query] in the place of all pairs of that name, those of the base URL and of the path among them.
 func (b Builder) SetQuery(name, value string) Builder {
 	params := make([]param, 0, b.count)
 	for i := range b.count {
-		if p := b.param(i); p.kind != queryParam || p.name != name {
+		if p := b.param(i); !p.isQuery() || p.name != name {
 			params = append(params, *p)
 		}
 	}
@@ -214,7 +215,19 @@ func (b Builder) SetQuery(name, value string) Builder {
 	for _, p := range params {
 		b = b.add(p)
 	}
-	return b.Query(name, value)
+	return b.add(param{kind: setQueryParam, name: name, value: value})
+}
+
+func (p *param) isQuery() bool { return p.kind == queryParam || p.kind == setQueryParam }
+
+// baseQuery returns the query of the base URL, without what SetQuery has replaced.
+func (b *Builder) baseQuery(query string) string {
+	for i := 0; i < b.count && query != ""; i++ {
+		if p := b.param(i); p.kind == setQueryParam {
+			query = withoutPairs(query, p.name)
+		}
+	}
+	return query
 }
 
 // withoutQuery returns a path template without the query pairs of that name.
@@ -223,15 +236,20 @@ func withoutQuery(template, name string) string {
 	if !ok {
 		return template
 	}
+	if query = withoutPairs(query, name); query == "" {
+		return path
+	}
+	return path + "?" + query
+}
+
+// withoutPairs returns a query without the pairs of that name.
+func withoutPairs(query, name string) string {
 	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
 		key, _, _ := strings.Cut(pair, "=")
 		unescaped, err := url.QueryUnescape(key)
 		return err == nil && unescaped == name
 	})
-	if len(pairs) == 0 {
-		return path
-	}
-	return path + "?" + strings.Join(pairs, "&")
+	return strings.Join(pairs, "&")
 }
 
 // QueryValues adds pairs to the query, sorted by name.

@@ -38,14 +38,14 @@ func Download(ctx context.Context, b Builder, path string, options ...DownloadOp
 	if err != nil {
 		return 0, b.wrong(err)
 	}
-	if d.options.into != "" {
-		return 0, b.wrong(errors.New(d.options.into + " is for DownloadInto: Download has a path"))
+	if d.settings.into != "" {
+		return 0, b.wrong(errors.New(d.settings.into + " is for DownloadInto: Download has a path"))
 	}
 	dir, name := filepath.Split(path)
 	if name == "" || name == "." || name == ".." {
 		return 0, b.wrong(errors.New("the path names no file: to take the name from the response use DownloadInto"))
 	}
-	d.name, d.fixed, d.options.overwrite = name, true, true
+	d.name, d.fixed, d.settings.overwrite = name, true, true
 	if dir == "" {
 		dir = "."
 	}
@@ -98,10 +98,11 @@ func newDownload(b Builder, options []DownloadOption) (*download, error) {
 			return nil, errors.New("header " + name + " is set by the download itself")
 		}
 	}
-	d := &download{builder: b, total: -1}
-	if err := d.options.set(options); err != nil {
+	settings, err := downloadSettingsOf(options)
+	if err != nil {
 		return nil, err
 	}
+	d := &download{builder: b, settings: settings, total: -1}
 	d.coded = b.hasHeader(acceptEncoding)
 	if !d.coded {
 		d.builder = b.Header(acceptEncoding, "identity")
@@ -134,7 +135,7 @@ func (d *download) save(ctx context.Context, dir string) error {
 	if err := d.run(ctx); err != nil {
 		return err
 	}
-	if err := d.file.commit(d.name, d.options.overwrite); err != nil {
+	if err := d.file.commit(d.name, d.settings.overwrite); err != nil {
 		return d.unsaved(err)
 	}
 	return nil
@@ -148,13 +149,13 @@ func (d *download) choose(header http.Header) error {
 	}
 	d.name = disposition.Name(header)
 	if d.name == "" {
-		d.name = d.options.defaultName
+		d.name = d.settings.defaultName
 	}
 	if d.name == "" {
 		return d.undecoded(errors.New("no Content-Disposition names the file: give a DefaultName"))
 	}
 	check := replaceable
-	if !d.options.overwrite {
+	if !d.settings.overwrite {
 		check = free
 	}
 	if err := check(d.file.root, d.name); err != nil {

@@ -73,10 +73,10 @@ func (e *interruption) Unwrap() error { return e.err }
 
 // verify compares the file with its checksum.
 func (d *download) verify() error {
-	if d.options.digest == nil {
+	if d.settings.digest == nil {
 		return nil
 	}
-	got, want := hex.EncodeToString(d.options.digest.Sum(nil)), hex.EncodeToString(d.options.sum)
+	got, want := hex.EncodeToString(d.settings.digest.Sum(nil)), hex.EncodeToString(d.settings.sum)
 	if got != want {
 		return d.undecoded(&ChecksumError{Got: got, Want: want})
 	}

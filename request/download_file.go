@@ -54,8 +54,7 @@ func (p *partFile) discard() {
 	}
 }
 
-// commit gives the file its final name. Unless it may overwrite, it takes the name first, so that of several who want
-// it one succeeds.
+// commit gives the file its final name. Unless it may overwrite, of several who want the name one succeeds.
 func (p *partFile) commit(name string, overwrite bool) error {
 	if err := p.file.Sync(); err != nil {
 		return err
@@ -69,6 +68,19 @@ func (p *partFile) commit(name string, overwrite bool) error {
 		}
 		return syncDir(p.root)
 	}
+	if err := p.claim(name); err != nil {
+		return err
+	}
+	return syncDir(p.root)
+}
+
+// claim gives the file a name that is free. A link does that at once; where there are none, the name is taken by an
+// empty file first.
+func (p *partFile) claim(name string) error {
+	err := p.root.Link(p.name, name)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return pathError(err, name)
+	}
 	taken, err := createPart(p.root, name)
 	if err != nil {
 		return err
@@ -79,17 +91,18 @@ func (p *partFile) commit(name string, overwrite bool) error {
 	}
 	if err != nil {
 		taken.discard()
-		return err
 	}
-	return syncDir(p.root)
+	return err
 }
 
 func (p *partFile) rename(name string) error {
 	err := p.root.Rename(p.name, name)
-	if err == nil {
-		p.moved = true
-		return nil
-	}
+	p.moved = err == nil
+	return pathError(err, name)
+}
+
+// pathError returns err as an error about one name.
+func pathError(err error, name string) error {
 	if e, ok := errors.AsType[*os.LinkError](err); ok {
 		return &fs.PathError{Op: e.Op, Path: name, Err: e.Err}
 	}

@@ -14,19 +14,11 @@ import (
 type DownloadOption interface {
 	// String names the option.
 	String() string
-	apply(o *downloadOptions) error
+	apply(o *downloadSettings) error
 }
 
-type downloadOption struct {
-	name string
-	set  func(o *downloadOptions) error
-}
-
-func (o downloadOption) String() string                    { return o.name }
-func (o downloadOption) apply(opts *downloadOptions) error { return o.set(opts) }
-
-// downloadOptions are the options of one download.
-type downloadOptions struct {
+// downloadSettings is what the options of one download have set.
+type downloadSettings struct {
 	digest      hash.Hash // nil: no checksum is wanted
 	sum         []byte
 	progress    func(Progress)
@@ -42,18 +34,10 @@ const (
 	defaultResumes     = 5
 )
 
-// set fills o with the defaults and what options change.
-func (o *downloadOptions) set(options []DownloadOption) error {
-	*o = downloadOptions{most: defaultMaxDownload, resumes: defaultResumes}
-	for _, option := range options {
-		if option == nil {
-			return errors.New("a DownloadOption is nil")
-		}
-		if err := option.apply(o); err != nil {
-			return fmt.Errorf("%v: %w", option, err)
-		}
-	}
-	return nil
+func downloadSettingsOf(options []DownloadOption) (downloadSettings, error) {
+	o := downloadSettings{most: defaultMaxDownload, resumes: defaultResumes}
+	err := applyAll(&o, options)
+	return o, err
 }
 
 // Checksum compares the file with sum, in hexadecimal digits. A file that differs is a [*ChecksumError], and is not
@@ -61,7 +45,7 @@ func (o *downloadOptions) set(options []DownloadOption) error {
 //
 //	request.Checksum(sha256.New, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
 func Checksum(newHash func() hash.Hash, sum string) DownloadOption {
-	return downloadOption{"Checksum", func(o *downloadOptions) error {
+	return option[downloadSettings]{"Checksum", func(o *downloadSettings) error {
 		if newHash == nil {
 			return errors.New("the function is nil")
 		}
@@ -71,7 +55,7 @@ func Checksum(newHash func() hash.Hash, sum string) DownloadOption {
 		}
 		want, err := hex.DecodeString(sum)
 		if err != nil {
-			return errors.New("the sum is not hexadecimal")
+			return errors.New("the sum is not made of pairs of hexadecimal digits and nothing else")
 		}
 		if len(want) != digest.Size() {
 			return fmt.Errorf("the sum has %d bytes, and those of the hash have %d", len(want), digest.Size())
@@ -85,7 +69,7 @@ func Checksum(newHash func() hash.Hash, sum string) DownloadOption {
 // number of bytes in the file, Total what it will be, or -1 if the server has not said, and Attempt the number of the
 // request, from 1. Done falls back to 0 where the file is begun anew.
 func DownloadProgress(f func(Progress)) DownloadOption {
-	return downloadOption{"DownloadProgress", func(o *downloadOptions) error {
+	return option[downloadSettings]{"DownloadProgress", func(o *downloadSettings) error {
 		if f == nil {
 			return errors.New("the function is nil")
 		}
@@ -97,7 +81,7 @@ func DownloadProgress(f func(Progress)) DownloadOption {
 // MaxDownload limits the size of the file to n bytes. The default is 16 GiB. A file that is larger is
 // [ErrDownloadTooLarge], before it is read if the server has said how long it is.
 func MaxDownload(n int64) DownloadOption {
-	return downloadOption{"MaxDownload", func(o *downloadOptions) error {
+	return option[downloadSettings]{"MaxDownload", func(o *downloadSettings) error {
 		if n <= 0 {
 			return errors.New("the limit is not positive")
 		}
@@ -113,7 +97,7 @@ func MaxDownload(n int64) DownloadOption {
 // 500 ms at first and twice as long each time, at most 30 s, with up to a fifth added at random, and at least as long as
 // a Retry-After of up to a minute asks for. The retry policy of the connection applies to each of these requests as well.
 func Resumes(n int) DownloadOption {
-	return downloadOption{"Resumes", func(o *downloadOptions) error {
+	return option[downloadSettings]{"Resumes", func(o *downloadSettings) error {
 		if n < 0 {
 			return errors.New("the number is negative")
 		}
@@ -125,7 +109,7 @@ func Resumes(n int) DownloadOption {
 // DefaultName is the name of the file where the response does not give one. It is for [DownloadInto] only, and has to
 // be a plain file name on every operating system. Without it such a response is an error.
 func DefaultName(name string) DownloadOption {
-	return downloadOption{"DefaultName", func(o *downloadOptions) error {
+	return option[downloadSettings]{"DefaultName", func(o *downloadSettings) error {
 		if name == "" || disposition.Clean(name) != name {
 			return fmt.Errorf("%q is not a plain file name on every operating system", name)
 		}
@@ -137,7 +121,7 @@ func DefaultName(name string) DownloadOption {
 // Overwrite lets [DownloadInto] replace a file that has the name already. A symbolic link is replaced and not followed;
 // a directory or a device is an error all the same. [Download] always does so.
 func Overwrite() DownloadOption {
-	return downloadOption{"Overwrite", func(o *downloadOptions) error {
+	return option[downloadSettings]{"Overwrite", func(o *downloadSettings) error {
 		o.overwrite, o.into = true, "Overwrite"
 		return nil
 	}}

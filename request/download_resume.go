@@ -78,11 +78,13 @@ func (d *download) goOn(resp *http.Response) error {
 	return nil
 }
 
-// sameFile reports whether the validators of a 206 response, which it may leave out, are those of the file.
+// sameFile reports whether the validators of a 206 response are those of the file. It has to have the entity tag that a
+// 200 would have had, and may leave out the rest (RFC 9110, section 15.3.7).
 func (d *download) sameFile(header http.Header) bool {
-	if tags := header["Etag"]; len(tags) > 0 {
+	if strings.HasPrefix(d.validator, `"`) {
+		tags := header["Etag"]
 		return len(tags) == 1 && tags[0] == d.validator
 	}
 	changed := header.Get("Last-Modified")
-	return changed == "" || strings.HasPrefix(d.validator, `"`) || changed == d.validator
+	return changed == "" || changed == d.validator
 }

@@ -37,6 +37,9 @@ func answer(status, from, to int, header ...string) connectiontest.Reply {
 	if status == 200 {
 		r = r.Header("Content-Length", strconv.Itoa(len(source))) // breaks off if it has less
 	}
+	if status == 206 && !strings.Contains(strings.Join(header, "\n"), "ETag: ") {
+		r = r.Header("ETag", etag) // as RFC 9110, section 15.3.7 asks for
+	}
 	return fields(r, header...)
 }
 
@@ -62,6 +65,9 @@ func partialCut(to int) connectiontest.Reply {
 // chunked sends its parts without a length, and breaks off unless it is whole.
 func chunked(status int, header string, isWhole bool, parts ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if status == 206 {
+			w.Header().Set("ETag", etag)
+		}
 		for line := range strings.Lines(header) {
 			name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 			w.Header().Set(name, value)
@@ -175,7 +181,7 @@ func TestDownloadResume(t *testing.T) {
 		},
 		"L11 200 that breaks off as well": {
 			[]http.Handler{
-				answer(200, 0, 50, "ETag: "+etag), answer(200, 0, 25, `ETag: "v2"`), partial(25, 100),
+				answer(200, 0, 50, "ETag: "+etag), answer(200, 0, 25, `ETag: "v2"`), partial(25, 100, `ETag: "v2"`),
 			},
 			[]string{"-", rest, `bytes=25- "v2"`}, "",
 		},
@@ -591,7 +597,7 @@ func rawReset(conn net.Conn, first *bool, read <-chan struct{}) {
 		return
 	}
 	if !*first {
-		_, _ = io.WriteString(conn, "HTTP/1.1 206 Partial Content\r\nContent-Length: 50\r\n"+
+		_, _ = io.WriteString(conn, "HTTP/1.1 206 Partial Content\r\nETag: "+etag+"\r\nContent-Length: 50\r\n"+
 			"Content-Range: bytes 50-99/100\r\nConnection: close\r\n\r\n"+source[50:])
 		return
 	}

@@ -14,7 +14,7 @@ import (
 // download is one call of Download or DownloadInto on its way.
 type download struct {
 	builder  Builder
-	options  downloadOptions
+	settings downloadSettings
 	coded    bool   // the request has an Accept-Encoding of its own
 	fixed    bool   // the caller has given the name
 	name     string // of the file in its directory
@@ -73,8 +73,8 @@ func (d *download) exhausted() error {
 		return fmt.Errorf("a %s is not resumed", d.builder.method)
 	case d.builder.body != nil:
 		return errors.New("a request with a body is not resumed")
-	case d.requests > d.options.resumes:
-		return fmt.Errorf("the limit of Resumes is %d", d.options.resumes)
+	case d.requests > d.settings.resumes:
+		return fmt.Errorf("the limit of Resumes is %d", d.settings.resumes)
 	}
 	return nil
 }

@@ -222,7 +222,7 @@ func TestDownloadMisuse(t *testing.T) {
 		"nil hash function":    {get, "a", request.Checksum(nil, sha("")), "nil"},
 		"hash function to nil": {get, "a", request.Checksum(func() hash.Hash { return nil }, sha("")), "nil"},
 		"checksum too short":   {get, "a", request.Checksum(sha256.New, sha("")[2:]), "31 bytes"},
-		"checksum not hex":     {get, "a", request.Checksum(sha256.New, "g"+sha("")[1:]), "not hexadecimal"},
+		"checksum not hex":     {get, "a", request.Checksum(sha256.New, "g"+sha("")[1:]), "hexadecimal digits"},
 		"nil progress":         {get, "a", request.DownloadProgress(nil), "DownloadProgress"},
 		"no limit":             {get, "a", request.MaxDownload(0), "MaxDownload"},
 		"negative resumes":     {get, "a", request.Resumes(-1), "Resumes"},

@@ -61,7 +61,7 @@ func (d *download) accept(x *connection.Exchange, from int64) error {
 	} else if err := d.begin(x.Response); err != nil {
 		return err
 	}
-	if d.total > d.options.most {
+	if d.total > d.settings.most {
 		return d.tooLarge()
 	}
 	return nil
@@ -77,8 +77,8 @@ func (d *download) begin(resp *http.Response) error {
 		if err := d.file.clear(); err != nil {
 			return d.unsaved(err)
 		}
-		if d.options.digest != nil {
-			d.options.digest.Reset()
+		if d.settings.digest != nil {
+			d.settings.digest.Reset()
 		}
 	}
 	d.done, d.total, d.end, d.validator = 0, resp.ContentLength, math.MaxInt64, ""
@@ -110,7 +110,7 @@ func (d *download) write(chunk []byte) error {
 		d.validator = "" // what came before may be wrong as well
 		return &interruption{errors.New("the response is longer than its Content-Range")}
 	}
-	if int64(len(chunk)) > d.options.most-d.done {
+	if int64(len(chunk)) > d.settings.most-d.done {
 		return d.tooLarge()
 	}
 	n, err := d.file.file.Write(chunk)
@@ -118,8 +118,8 @@ func (d *download) write(chunk []byte) error {
 	if err != nil {
 		return d.unsaved(err)
 	}
-	if d.options.digest != nil {
-		_, _ = d.options.digest.Write(chunk) // never fails (hash.Hash)
+	if d.settings.digest != nil {
+		_, _ = d.settings.digest.Write(chunk) // never fails (hash.Hash)
 	}
 	d.tell()
 	return nil
@@ -137,11 +137,11 @@ func (d *download) ended(err error) error {
 }
 
 func (d *download) tell() {
-	if d.options.progress != nil {
-		d.options.progress(Progress{Done: d.done, Total: d.total, Attempt: d.requests})
+	if d.settings.progress != nil {
+		d.settings.progress(Progress{Done: d.done, Total: d.total, Attempt: d.requests})
 	}
 }
 
 func (d *download) tooLarge() error {
-	return d.fault(StageRead, fmt.Errorf("%w (%d bytes)", ErrDownloadTooLarge, d.options.most))
+	return d.fault(StageRead, fmt.Errorf("%w (%d bytes)", ErrDownloadTooLarge, d.settings.most))
 }

@@ -68,22 +68,15 @@ func Events(ctx context.Context, b Builder, options ...EventOption) iter.Seq2[Ev
 type EventOption interface {
 	// String names the option.
 	String() string
-	apply(p *eventPolicy) error
+	apply(s *eventSettings) error
 }
 
-type eventOption struct {
-	name string
-	set  func(p *eventPolicy) error
-}
-
-func (o eventOption) String() string             { return o.name }
-func (o eventOption) apply(p *eventPolicy) error { return o.set(p) }
-
-// eventPolicy is what the options have set.
-type eventPolicy struct {
+// eventSettings is what the options have set.
+type eventSettings struct {
 	size              int
 	id                string
 	reconnects        int
+	reconnectsBy      string // the option that is about reconnects, if there is one
 	shortest, longest time.Duration
 }
 
@@ -98,11 +91,11 @@ const (
 // one byte. Comments do not count, and no line is longer than that either. The default is 1 MiB. What is longer is
 // [ErrEventTooLarge].
 func MaxEventSize(n int) EventOption {
-	return eventOption{"MaxEventSize", func(p *eventPolicy) error {
+	return option[eventSettings]{"MaxEventSize", func(s *eventSettings) error {
 		if n < 1 {
-			return errors.New("MaxEventSize: want at least 1 byte")
+			return errors.New("want at least 1 byte")
 		}
-		p.size = n
+		s.size = n
 		return nil
 	}}
 }
@@ -110,11 +103,11 @@ func MaxEventSize(n int) EventOption {
 // LastEventID resumes a stream of an earlier run: id is sent as Last-Event-ID with the first request. The default, "",
 // begins a new one.
 func LastEventID(id string) EventOption {
-	return eventOption{"LastEventID", func(p *eventPolicy) error {
+	return option[eventSettings]{"LastEventID", func(s *eventSettings) error {
 		if !field.IsValue(id) {
-			return errors.New("LastEventID: the id has control bytes")
+			return errors.New("the id has control bytes")
 		}
-		p.id = id
+		s.id = id
 		return nil
 	}}
 }
@@ -122,11 +115,11 @@ func LastEventID(id string) EventOption {
 // Reconnects is how many times in a row a stream is reconnected without an event in between, and then [ErrTooManyReconnects].
 // The default is 10. With 0 a stream that ends is the end of the sequence, and one that breaks off an error.
 func Reconnects(n int) EventOption {
-	return eventOption{"Reconnects", func(p *eventPolicy) error {
+	return option[eventSettings]{"Reconnects", func(s *eventSettings) error {
 		if n < 0 {
-			return errors.New("Reconnects: the number is negative: for none use 0")
+			return errors.New("the number is negative: for none use 0")
 		}
-		p.reconnects = n
+		s.reconnects, s.reconnectsBy = n, "Reconnects"
 		return nil
 	}}
 }
@@ -136,11 +129,11 @@ func Reconnects(n int) EventOption {
 // random. A Retry-After makes a wait longer. Whatever was asked for, a wait lies within the bounds. The defaults are
 // 500 ms and 1 min.
 func ReconnectWait(shortest, longest time.Duration) EventOption {
-	return eventOption{"ReconnectWait", func(p *eventPolicy) error {
+	return option[eventSettings]{"ReconnectWait", func(s *eventSettings) error {
 		if shortest <= 0 || longest < shortest {
-			return errors.New("ReconnectWait: want 0 < shortest <= longest")
+			return errors.New("want 0 < shortest <= longest")
 		}
-		p.shortest, p.longest = shortest, longest
+		s.shortest, s.longest, s.reconnectsBy = shortest, longest, "ReconnectWait"
 		return nil
 	}}
 }

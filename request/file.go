@@ -20,7 +20,7 @@ const octetStream = "application/octet-stream"
 //
 // The file is looked at when the request is built, and opened anew for every attempt. It has to be a regular file, and
 // may be empty; symbolic links are followed. If it has another size or time of modification by the time of an attempt,
-// that is [ErrFileChanged]. Errors are [*fs.PathError], and name the path.
+// or is another file, that is [ErrFileChanged]. Errors are [*fs.PathError], and name the path.
 func File(contentType, path string) Body {
 	if contentType == "" {
 		contentType = octetStream
@@ -69,5 +69,5 @@ func (b fileBody) open(was fs.FileInfo) (io.ReadCloser, error) {
 func (b fileBody) fault(err error) error { return &fs.PathError{Op: "upload", Path: b.path, Err: err} }
 
 func changed(was, is fs.FileInfo) bool {
-	return !is.Mode().IsRegular() || is.Size() != was.Size() || !is.ModTime().Equal(was.ModTime())
+	return !is.Mode().IsRegular() || is.Size() != was.Size() || !is.ModTime().Equal(was.ModTime()) || !os.SameFile(was, is)
 }

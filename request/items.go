@@ -10,17 +10,26 @@ import (
 var ErrTooManyItems = errors.New("there are more items than MaxItems allows")
 
 // ItemOption changes what [Items] and [ItemsOf] do. Of two that set the same thing the last one counts.
-type ItemOption struct{ set func(most *int) error }
+type ItemOption interface {
+	// String names the option.
+	String() string
+	apply(s *itemSettings) error
+}
+
+// itemSettings is what the options have set.
+type itemSettings struct {
+	most int // 0: any number
+}
 
 // MaxItems guards against lists that are longer than they should be: what is beyond n items is [ErrTooManyItems], after
 // the last item that is allowed. To stop after some items leave the loop. By default only [MaxPages] sets a limit. A
 // number below 1 is an error.
 func MaxItems(n int) ItemOption {
-	return ItemOption{func(most *int) error {
+	return option[itemSettings]{"MaxItems", func(s *itemSettings) error {
 		if n < 1 {
-			return errors.New("MaxItems: the number is not positive")
+			return errors.New("the number is not positive")
 		}
-		*most = n
+		s.most = n
 		return nil
 	}}
 }
@@ -39,7 +48,8 @@ func Items[E any](pages iter.Seq2[*Page[[]E], error], options ...ItemOption) ite
 func ItemsOf[T, E any](
 	pages iter.Seq2[*Page[T], error], items func(value T) []E, options ...ItemOption,
 ) iter.Seq2[E, error] {
-	most, err := mostItems(options)
+	var settings itemSettings
+	err := applyAll(&settings, options)
 	switch {
 	case err != nil:
 	case pages == nil:
@@ -53,15 +63,15 @@ func ItemsOf[T, E any](
 			yield(none, &Error{Stage: StageBuild, Err: err})
 			return
 		}
-		left := most
+		left := settings.most
 		for page, err := range pages {
 			if err != nil {
 				yield(none, err)
 				return
 			}
 			for _, item := range items(page.Value) {
-				if most > 0 && left == 0 {
-					yield(none, &Error{Stage: StagePage, Err: fmt.Errorf("%w (%d)", ErrTooManyItems, most)})
+				if settings.most > 0 && left == 0 {
+					yield(none, &Error{Stage: StagePage, Err: fmt.Errorf("%w (%d)", ErrTooManyItems, settings.most)})
 					return
 				}
 				left--
@@ -71,18 +81,4 @@ func ItemsOf[T, E any](
 			}
 		}
 	}
-}
-
-// mostItems returns how many items there may be; 0 if any number.
-func mostItems(options []ItemOption) (int, error) {
-	most := 0
-	for _, o := range options {
-		if o.set == nil {
-			return 0, errors.New("an ItemOption is the zero value: make it with MaxItems")
-		}
-		if err := o.set(&most); err != nil {
-			return 0, err
-		}
-	}
-	return most, nil
 }

@@ -35,7 +35,7 @@ func (b *Builder) setURL(ctx context.Context, call *connection.Call) error {
 		return err
 	}
 	end := len(buf)
-	if buf, err = b.appendQuery(buf, base.RawQuery, query); err != nil {
+	if buf, err = b.appendQuery(buf, b.baseQuery(base.RawQuery), query); err != nil {
 		return err
 	}
 	if len(buf) > maxURL {

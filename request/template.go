@@ -136,7 +136,7 @@ func (b *Builder) appendQuery(buf []byte, base, template string) ([]byte, error)
 	}
 	for i := range b.count {
 		p := b.param(i)
-		if p.kind != queryParam {
+		if !p.isQuery() {
 			continue
 		}
 		switch {

@@ -85,11 +85,11 @@ func TestHostileXML(t *testing.T) {
 		`<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;">]><feed><title>&d;</title></feed>`
 	const external = `<!DOCTYPE feed [<!ENTITY x SYSTEM "file:///etc/passwd">]><feed><title>&x;</title></feed>`
 	for name, c := range map[string]struct{ header, body, want string }{
-		"a billion laughs":           {xmlType, laughs, "definitions of its own"},
-		"an external entity":         {xmlType, external, "definitions of its own"},
-		"an entity of its own":       {xmlType, "<feed>&x;</feed>", "malformed"},
-		"a second declaration":       {xmlType, strings.Repeat(declared("latin1"), 2) + "<feed/>", "in the middle"},
-		"a declaration further on":   {xmlType, "<feed/>" + declared("latin1"), "in the middle"},
+		"a billion laughs":         {xmlType, laughs, "definitions of its own"},
+		"an external entity":       {xmlType, external, "definitions of its own"},
+		"an entity of its own":     {xmlType, "<feed>&x;</feed>", "malformed"},
+		"a second declaration":     {xmlType, strings.Repeat(declared("latin1"), 2) + "<feed/>", "in the middle"},
+		"a declaration further on": {xmlType, "<feed/>" + declared("latin1"), "in the middle"},
 		"a comment in a quote": {
 			xmlType, `<!DOCTYPE x "<!--"><feed>` + strings.Repeat("<b>", long) + "-->", "definitions of its own",
 		},

@@ -24,11 +24,11 @@ const (
 func Clean(name string) string {
 	name = strings.Map(printable, strings.ToValidUTF8(name, "_"))
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
-	name = trim(strings.Map(portable, name))
+	name = shorten(trim(strings.Map(portable, name)))
 	if isDevice(name) {
-		name = "_" + name
+		return shorten("_" + name)
 	}
-	return shorten(name)
+	return name
 }
 
 // printable drops the characters that cannot be seen, or make others look what they are not. -1 is how strings.Map
@@ -57,7 +57,7 @@ func trim(name string) string {
 // isDevice reports whether Windows takes the name for a device, whatever its extension.
 func isDevice(name string) bool {
 	stem, _, _ := strings.Cut(name, ".")
-	stem = strings.ToUpper(strings.TrimRight(stem, " "))
+	stem = strings.ToUpper(strings.TrimRightFunc(stem, unicode.IsSpace))
 	if slices.Contains([]string{"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}, stem) {
 		return true
 	}

@@ -70,30 +70,22 @@ func JSONLines[T any](ctx context.Context, b Builder, options ...LineOption) ite
 type LineOption interface {
 	// String names the option.
 	String() string
-	apply(p *linePolicy) error
+	apply(s *lineSettings) error
 }
 
-type lineOption struct {
-	name string
-	set  func(p *linePolicy) error
-}
-
-func (o lineOption) String() string            { return o.name }
-func (o lineOption) apply(p *linePolicy) error { return o.set(p) }
-
-// linePolicy is what the options have set.
-type linePolicy struct{ size int }
+// lineSettings is what the options have set.
+type lineSettings struct{ size int }
 
 const defaultLineSize = 1 << 20
 
 // MaxLineSize is how long a line may be, in bytes without its LF. The default is 1 MiB. What is longer is
 // [ErrLineTooLarge], and is not read to its end.
 func MaxLineSize(n int) LineOption {
-	return lineOption{"MaxLineSize", func(p *linePolicy) error {
+	return option[lineSettings]{"MaxLineSize", func(s *lineSettings) error {
 		if n < 1 {
-			return errors.New("MaxLineSize: want at least 1 byte")
+			return errors.New("want at least 1 byte")
 		}
-		p.size = n
+		s.size = n
 		return nil
 	}}
 }
@@ -109,14 +101,9 @@ type valueLines struct {
 
 // openLines sends the request. The caller closes the exchange.
 func openLines(ctx context.Context, b Builder, options []LineOption) (*valueLines, error) {
-	p := linePolicy{size: defaultLineSize}
-	for _, o := range options {
-		if o == nil {
-			return nil, b.wrong(errors.New("an option is nil"))
-		}
-		if err := o.apply(&p); err != nil {
-			return nil, b.wrong(err)
-		}
+	settings := lineSettings{size: defaultLineSize}
+	if err := applyAll(&settings, options); err != nil {
+		return nil, b.wrong(err)
 	}
 	if err := b.connected(); err != nil {
 		return nil, b.wrong(err)
@@ -128,7 +115,7 @@ func openLines(ctx context.Context, b Builder, options []LineOption) (*valueLine
 	if err != nil {
 		return nil, err
 	}
-	s := &valueLines{reader: b.reader(x.Exchange), sent: x, lines: lineReader{body: x.Response.Body, ends: "\n", limit: p.size}}
+	s := &valueLines{reader: b.reader(x.Exchange), sent: x, lines: lineReader{body: x.Response.Body, ends: "\n", limit: settings.size}}
 	if err := s.expectLines(); err != nil {
 		x.Close()
 		return nil, err

@@ -35,11 +35,20 @@ var errCursor = errors.New("the cursor is not a URL that Page.Cursor has held")
 // queryValue returns the value of a query parameter of the request; "" if it has none.
 func (b *Builder) queryValue(name string) string {
 	for i := b.count - 1; i >= 0; i-- {
-		if p := b.param(i); p.kind == queryParam && p.name == name {
+		if p := b.param(i); p.isQuery() && p.name == name {
 			return p.value
 		}
 	}
-	_, query, _ := strings.Cut(b.template, "?")
-	values, _ := url.ParseQuery(query)
-	return values.Get(name)
+	base, template, err := b.split()
+	if err != nil {
+		return ""
+	}
+	_, query, _ := strings.Cut(template, "?")
+	for _, query := range []string{query, base.RawQuery} {
+		values, _ := url.ParseQuery(query)
+		if v := values.Get(name); v != "" {
+			return v
+		}
+	}
+	return ""
 }

@@ -3,8 +3,13 @@ package request
 import "errors"
 
 // PageOption changes what [Pages] does. Of two that set the same thing the last one counts.
-type PageOption struct{ set func(s *pageSettings) error }
+type PageOption interface {
+	// String names the option.
+	String() string
+	apply(s *pageSettings) error
+}
 
+// pageSettings is what the options have set.
 type pageSettings struct {
 	most int
 	from string
@@ -15,23 +20,16 @@ const mostPages = 10_000
 
 func pageSettingsOf(options []PageOption) (pageSettings, error) {
 	s := pageSettings{most: mostPages}
-	for _, o := range options {
-		if o.set == nil {
-			return s, errors.New("a PageOption is the zero value: make it with MaxPages or FromCursor")
-		}
-		if err := o.set(&s); err != nil {
-			return s, err
-		}
-	}
-	return s, nil
+	err := applyAll(&s, options)
+	return s, err
 }
 
 // MaxPages sets how many pages a run has at most; what is beyond is [ErrTooManyPages], after the last page that is
 // allowed. The default is 10,000. A number below 1 is an error.
 func MaxPages(n int) PageOption {
-	return PageOption{func(s *pageSettings) error {
+	return option[pageSettings]{"MaxPages", func(s *pageSettings) error {
 		if n < 1 {
-			return errors.New("MaxPages: the number is not positive")
+			return errors.New("the number is not positive")
 		}
 		s.most = n
 		return nil
@@ -42,9 +40,9 @@ func MaxPages(n int) PageOption {
 // [Next]. It may come from anywhere: a cursor that is a URL may not lead away from the origin of the first request, or
 // from the connection's origins where that is one of them. An empty cursor is an error: it is that of a last page.
 func FromCursor(cursor string) PageOption {
-	return PageOption{func(s *pageSettings) error {
+	return option[pageSettings]{"FromCursor", func(s *pageSettings) error {
 		if cursor == "" {
-			return errors.New("FromCursor: the cursor is empty, as that of a last page is: " +
+			return errors.New("the cursor is empty, as that of a last page is: " +
 				"to begin with the first page leave the option out")
 		}
 		s.from = cursor

@@ -32,8 +32,8 @@ var (
 
 // eventSource is one sequence of events, with all the streams that they come from.
 type eventSource struct {
-	builder Builder
-	policy  eventPolicy
+	builder  Builder
+	settings eventSettings
 
 	id     string               // of the last event
 	opened bool                 // there was a stream
@@ -44,25 +44,29 @@ type eventSource struct {
 }
 
 func newEventSource(b Builder, options []EventOption) (*eventSource, error) {
-	p := eventPolicy{
+	settings := eventSettings{
 		size: defaultEventSize, reconnects: defaultReconnects,
 		shortest: defaultShortestWait, longest: defaultLongestWait,
 	}
-	for _, o := range options {
-		if o == nil {
-			return nil, errors.New("an option is nil")
-		}
-		if err := o.apply(&p); err != nil {
-			return nil, err
-		}
+	if err := applyAll(&settings, options); err != nil {
+		return nil, err
+	}
+	s := &eventSource{builder: b, settings: settings, id: settings.id, base: settings.shortest}
+	if by := settings.reconnectsBy; by != "" && settings.reconnects > 0 && !s.repeatable() {
+		return nil, errors.New(by + " has no effect: only a GET without a body is reconnected")
 	}
 	if b.hasHeader(lastEventID) {
 		return nil, errors.New("header Last-Event-ID is set by the option LastEventID")
 	}
 	if !b.hasHeader(cacheControl) {
-		b = b.Header(cacheControl, "no-store")
+		s.builder = b.Header(cacheControl, "no-store")
 	}
-	return &eventSource{builder: b, policy: p, id: p.id, base: p.shortest}, nil
+	return s, nil
+}
+
+// repeatable reports whether the request may be sent again.
+func (s *eventSource) repeatable() bool {
+	return s.builder.method == http.MethodGet && s.builder.body == nil
 }
 
 // run yields events until there are no more, or the consumer has left.
@@ -94,7 +98,7 @@ func (s *eventSource) listen(ctx context.Context, yield func(Event, error) bool)
 		return err
 	}
 	s.opened, s.url = true, x.URL()
-	stream := newEventReader(x.Response.Body, s.id, s.policy.size, s.rebase)
+	stream := newEventReader(x.Response.Body, s.id, s.settings.size, s.rebase)
 	for e, err := range sse.Read(stream, &sse.ReadConfig{MaxEventSize: math.MaxInt}) { // the stream has the limit
 		if errors.Is(err, ErrEventTooLarge) {
 			return r.broken(err)
@@ -141,13 +145,13 @@ func (r *reader) expectEvents(p *policy) error {
 // again waits until the stream may be opened again after err. It returns why it may not: err, errOver, or the end of
 // the context.
 func (s *eventSource) again(ctx context.Context, err error) error {
-	resumes := s.builder.method == http.MethodGet && s.builder.body == nil && s.policy.reconnects > 0
+	resumes := s.repeatable() && s.settings.reconnects > 0
 	switch {
 	case errors.Is(err, errOver), !resumes && errors.Is(err, errEnded):
 		return errOver
 	case !resumes || !s.opened || !isPassing(err), ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return err
-	case s.made >= s.policy.reconnects:
+	case s.made >= s.settings.reconnects:
 		return amended(err, withReconnects)
 	}
 	s.made++
@@ -172,7 +176,7 @@ func withReconnects(err error) error {
 
 // rebase takes over what a retry field asks for.
 func (s *eventSource) rebase(asked time.Duration) {
-	if base := min(max(asked, s.policy.shortest), s.policy.longest); base != s.base {
+	if base := min(max(asked, s.settings.shortest), s.settings.longest); base != s.base {
 		s.base, s.delays = base, nil
 	}
 }
@@ -183,8 +187,8 @@ const spread = 1.2
 // delay returns how long to wait before the stream is opened again after err.
 func (s *eventSource) delay(err error) time.Duration {
 	if s.delays == nil {
-		longest := max(s.base, time.Duration(float64(s.policy.longest)/spread)) // so that not all meet at the longest
+		longest := max(s.base, time.Duration(float64(s.settings.longest)/spread)) // so that not all meet at the longest
 		s.delays = connection.Delays(connection.ExponentialFrom(s.base, longest))
 	}
-	return min(max(s.delays(), retryAfter(err), s.policy.shortest), s.policy.longest)
+	return min(max(s.delays(), retryAfter(err), s.settings.shortest), s.settings.longest)
 }
