@@ -94,7 +94,7 @@ func (x *Exchange) emptyBody(a *attempt, body io.ReadCloser) (io.ReadCloser, err
 	switch {
 	case n > 0:
 		return nil, &bodyError{"open", errLonger}
-	case err != io.EOF: //nolint:errorlint // a reader's EOF is not wrapped
+	case err != io.EOF:
 		return nil, &bodyError{"read", err}
 	}
 	return http.NoBody, nil
@@ -185,8 +185,8 @@ func (b *requestBody) end() error {
 			b.read += int64(n)
 			return nil
 		}
-		if err = b.empty.count(n, err); err != nil {
-			return err
+		if failed := b.empty.count(n, err); failed != nil {
+			return failed
 		}
 	}
 }
@@ -226,7 +226,8 @@ func (e *emptyReads) count(n int, err error) error {
 		*e = 0
 		return err
 	}
-	if *e++; *e < mostEmptyReads {
+	*e++
+	if *e < mostEmptyReads {
 		return nil
 	}
 	return io.ErrNoProgress

@@ -50,6 +50,8 @@ type Call struct { //nolint:recvcheck // it prints as a value, and is checked in
 	Debug *slog.Logger
 	// ShownPath is what errors and logs show in the place of the URL's path, where that holds a secret.
 	ShownPath string
+	// Secrets are what logs mask wherever it is repeated: the secrets in the path.
+	Secrets []string
 }
 
 // String returns the method and what may be shown of the URL.

@@ -202,7 +202,10 @@ func (c *Connection) call(req *http.Request) (Call, error) {
 	if req.Host != "" && req.Host != req.URL.Host {
 		return Call{}, &OptionError{Option: "request", Err: errors.New("its Host is not the host of its URL")}
 	}
-	call := Call{Method: req.Method, URL: *req.URL, BodyLen: req.ContentLength, ShownPath: redact.Path(req.Context())}
+	path := redact.Path(req.Context())
+	call := Call{
+		Method: req.Method, URL: *req.URL, BodyLen: req.ContentLength, ShownPath: path.Shown, Secrets: path.Secrets,
+	}
 	if call.Method == "" {
 		call.Method = http.MethodGet
 	}

@@ -12,8 +12,9 @@ import (
 
 // Link resolves a URL that stands in the response, as a next link or a Location does, against the URL that was asked
 // last; user name, password and fragment are left out. Query credentials of the authenticator that the service has
-// repeated in it are taken out. One that leads from the connection's origins elsewhere, or from elsewhere to them, is
-// an [*OriginError], and so is any that came by a redirect over another origin.
+// repeated in it are taken out, and are an error where they stand in another form. One that leads from the connection's
+// origins elsewhere, or from elsewhere to them, is an [*OriginError], and so is any that came by a redirect over
+// another origin.
 func (x *Exchange) Link(reference string) (*url.URL, error) {
 	asked := x.bare()
 	target, err := resolve(asked.URL, reference)
@@ -30,7 +31,11 @@ func (x *Exchange) Link(reference string) (*url.URL, error) {
 	if err := x.conn.CheckLink(&x.call.URL, target); err != nil {
 		return nil, err
 	}
-	target.RawQuery = without(added(asked.URL.RawQuery, x.query), target.RawQuery)
+	credentials := added(asked.URL.RawQuery, x.query)
+	target.RawQuery = without(credentials, target.RawQuery)
+	if carries(target, credentials) {
+		return nil, errors.New("it repeats the credential of the query in another form")
+	}
 	return target, nil
 }
 

@@ -65,15 +65,15 @@ type record struct {
 
 func (r *record) write(l *slog.Logger, resp *http.Response, err error, bodies bool) {
 	x := r.exchange
+	scrub := x.scrubber(r.req)
 	attrs := []slog.Attr{
 		slog.String("connection", x.conn.config.name),
 		slog.String("method", r.req.Method),
-		slog.String("url", redact.Line(x.shownURL(r.req.URL))),
+		slog.String("url", redact.Line(scrub.Text(x.shownURL(r.req.URL)))),
 		slog.Int("attempt", r.attempt),
 		slog.Duration("duration", r.took),
 		shownHeaders("request_header", r.req.Header),
 	}
-	scrub := x.scrubber(r.req)
 	level := slog.LevelInfo
 	if resp != nil {
 		attrs = append(attrs, slog.Int("status", resp.StatusCode), shownHeaders("response_header", resp.Header))
@@ -97,8 +97,7 @@ func (r *record) write(l *slog.Logger, resp *http.Response, err error, bodies bo
 
 // scrubber knows the secrets of a request as it was sent.
 func (x *Exchange) scrubber(req *http.Request) redact.Scrubber {
-	given := &x.call.URL
-	return redact.NewScrubber(req.Header, req.URL.RawQuery, given.RawQuery, given.EscapedPath(), x.call.ShownPath)
+	return redact.NewScrubber(req.Header, req.URL.RawQuery, x.call.URL.RawQuery, x.call.Secrets)
 }
 
 // shownHeaders returns all header names, and the values of those that are harmless.

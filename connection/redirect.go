@@ -174,13 +174,16 @@ func without(pairs map[string]bool, query string) string {
 	return strings.Join(kept, "&")
 }
 
+// shortestSecret is the length below which a value stands in many URLs by chance.
+const shortestSecret = 4
+
 // carries reports whether a URL has the value of one of the pairs anywhere in it, however often it was escaped.
 func carries(target *url.URL, pairs map[string]bool) bool {
 	const layers = 4
 	text := target.RequestURI()
 	for range layers {
 		for pair := range pairs {
-			if _, value, _ := strings.Cut(pair, "="); value != "" && strings.Contains(text, value) {
+			if _, value, _ := strings.Cut(pair, "="); len(value) >= shortestSecret && strings.Contains(text, value) {
 				return true
 			}
 		}

@@ -1,11 +1,13 @@
 package request
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/restconn/restconn/connection"
@@ -21,7 +23,7 @@ type Body interface {
 // Payload is a body that is ready to be sent. It is a factory and not a reader, so that what is sent again is the same.
 type Payload struct {
 	// Open opens the body from its beginning. It is called once per attempt. What it returns may be closed while it is
-	// read.
+	// read, and Close then has to end the read. It is read in a goroutine of net/http, where a panic ends the program.
 	Open func() (io.ReadCloser, error)
 	// Len is the length in bytes; -1 if it is not known.
 	Len int64
@@ -135,10 +137,11 @@ func Open(contentType string, size int64, open func() (io.ReadCloser, error)) Bo
 
 // Once is a body that can be sent only once. Where a retry would be allowed to send it again it is refused before a
 // byte is sent: with [Builder.Retry], and, under the policy of the connection, with an idempotent method or
-// [Builder.Idempotent]. A plain POST is sent, and never again. To send the body, or a [Builder] that has it, a second time
-// is refused too. Every refusal is [connection.ErrNotReplayable]; what can be opened anew goes into [Open].
+// [Builder.Idempotent]. A plain POST is sent, and never again. To send the body, or a [Builder] that has it, a second
+// time is refused too. Every refusal is [connection.ErrNotReplayable]; what can be opened anew goes into [Open].
 //
-// If r is an io.Closer, it is closed after sending, and where the request is refused.
+// If r is an io.Closer, it is closed after sending, where the request is refused, and when the request ends in the
+// middle of a read, which Close then has to end. A read of any other r is left to itself then.
 func Once(contentType string, r io.Reader) Body {
 	return &onceBody{contentType: contentType, reader: r}
 }
@@ -163,10 +166,14 @@ func (b *onceBody) open() (io.ReadCloser, error) {
 	if b.taken.Swap(true) {
 		return nil, b.spent()
 	}
-	if rc, ok := b.reader.(io.ReadCloser); ok {
-		return rc, nil
+	switch r := b.reader.(type) {
+	case io.ReadCloser:
+		return r, nil
+	case *bytes.Reader, *bytes.Buffer, *strings.Reader: // which never wait
+		return io.NopCloser(r), nil
+	default:
+		return body.Interruptible(r), nil
 	}
-	return io.NopCloser(b.reader), nil
 }
 
 func (b *onceBody) spent() error {

@@ -310,8 +310,8 @@ func (b Builder) Retry(r connection.Retry) Builder {
 	return b.with(func(p *policy) { p.retry = &r })
 }
 
-// Timeout shortens the time of one attempt; 0 leaves it as it is. What is longer than the connection's has no effect: for
-// that derive a connection with [connection.WithTimeouts]. See [connection.Timeouts].
+// Timeout shortens the time of one attempt; 0 leaves it as it is. What is longer than the connection's has no effect:
+// for that derive a connection with [connection.WithTimeouts]. See [connection.Timeouts].
 func (b Builder) Timeout(d time.Duration) Builder {
 	return b.with(func(p *policy) { p.timeouts.Attempt = d })
 }
@@ -342,9 +342,9 @@ func (b Builder) Debug(l *slog.Logger) Builder {
 	return b.with(func(p *policy) { p.debug, p.debugSet = l, true })
 }
 
-// ExpectStatus replaces the rule that a response is a success if its status is a 2xx or 304: it is if its status is one of
-// these. Their bodies are decoded like any: where "not found" is to mean that there is no value, do not list 404, and
-// test for errors.Is(err, [Status](404)). Retries are decided before that, by the connection's policy.
+// ExpectStatus replaces the rule that a response is a success if its status is a 2xx or 304: it is if its status is one
+// of these. Their bodies are decoded like any: where "not found" is to mean that there is no value, do not list 404,
+// and test for errors.Is(err, [Status](404)). Retries are decided before that, by the connection's policy.
 func (b Builder) ExpectStatus(statuses ...int) Builder {
 	return b.with(func(p *policy) { p.expected, p.expectedSet = slices.Clone(statuses), true })
 }

@@ -148,8 +148,11 @@ func expect(codec connection.Codec, contentType string, data []byte) error {
 	}
 	media, name := parseType(contentType)
 	if !isFormat(codec, media) {
-		return fmt.Errorf("the content type is not %s: if that is right all the same, set AnyContentType of the Codec",
-			formatName(codec))
+		if isFormat(connection.Codec{MediaType: mediaXML}, media) {
+			return errors.New("the content type is XML: for that use Codec(request.XMLCodec())")
+		}
+		return fmt.Errorf("the content type is not %s: if that is right all the same, "+
+			"use Codec(connection.Codec{AnyContentType: true})", formatName(codec))
 	}
 	if codec.IsJSON() && !charset.IsUTF8(name) {
 		return errors.New("the charset is not UTF-8 (RFC 8259, section 8.1)")

@@ -54,15 +54,15 @@ func (e *DownloadError) Unwrap() []error {
 	return errs
 }
 
-// ChecksumError means that a file came whole and is not the one that [Checksum] describes. It is the Err of a
-// [*DecodeError].
+// ChecksumError means that a file came whole and is not the one that [Checksum] describes. It is the Err of an [*Error]
+// of [StageDecode].
 type ChecksumError struct {
 	// Got and Want are the two sums, in hexadecimal digits.
 	Got, Want string
 }
 
 func (e *ChecksumError) Error() string {
-	return fmt.Sprintf("the checksum of the file is %s, not %s", e.Got, e.Want)
+	return fmt.Sprintf("the file came whole, and its checksum is %s, not %s", e.Got, e.Want)
 }
 
 // interruption is an error after which the download may go on.
@@ -78,7 +78,7 @@ func (d *download) verify() error {
 	}
 	got, want := hex.EncodeToString(d.settings.digest.Sum(nil)), hex.EncodeToString(d.settings.sum)
 	if got != want {
-		return d.undecoded(&ChecksumError{Got: got, Want: want})
+		return d.fault(StageDecode, &ChecksumError{Got: got, Want: want})
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package request
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -142,6 +143,9 @@ func replaceable(root *os.Root, name string) error {
 	return nil
 }
 
+// errExists is [fs.ErrExist] with what helps.
+var errExists = fmt.Errorf("%w: Overwrite replaces it", fs.ErrExist)
+
 // free refuses a name that is taken, by whatever it is.
 func free(root *os.Root, name string) error {
 	_, err := root.Lstat(name)
@@ -151,5 +155,5 @@ func free(root *os.Root, name string) error {
 	case err != nil:
 		return err
 	}
-	return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
+	return &fs.PathError{Op: "create", Path: name, Err: errExists}
 }

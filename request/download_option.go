@@ -93,9 +93,10 @@ func MaxDownload(n int64) DownloadOption {
 // Resumes sets how often a download whose transfer broke off is resumed or begun anew. The default is 5; 0 means never.
 //
 // A request that failed to resume counts, and is followed by another after an error of the transport but for that of a
-// certificate, a timeout, a 5xx or a 429; any other status ends the download. The next request is sent at once if the last one has brought bytes. If not, it waits:
-// 500 ms at first and twice as long each time, at most 30 s, with up to a fifth added at random, and at least as long as
-// a Retry-After of up to a minute asks for. The retry policy of the connection applies to each of these requests as well.
+// certificate, a timeout, a 5xx or a 429; any other status ends the download. The next request is sent at once if the
+// last one has brought bytes. If not, it waits: 500 ms at first and twice as long each time, at most 30 s, with up to a
+// fifth added at random, and at least as long as a Retry-After of up to a minute asks for. The retry policy of the
+// connection applies to each of these requests as well.
 func Resumes(n int) DownloadOption {
 	return option[downloadSettings]{"Resumes", func(o *downloadSettings) error {
 		if n < 0 {

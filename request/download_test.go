@@ -286,7 +286,7 @@ func TestDownloadChecksum(t *testing.T) {
 		dir := dirWith(t, before)
 		b, srv := getFrom(t, whole())
 		_, err := request.Download(t.Context(), b, filepath.Join(dir, "a"), request.Checksum(sha256.New, sha("x")))
-		wantStage[*request.DecodeError](t, err, request.StageDecode)
+		wantStage[*request.Error](t, err, request.StageDecode)
 		if e, ok := errors.AsType[*request.ChecksumError](err); !ok || e.Got != sha(source) || e.Want != sha("x") {
 			t.Errorf("error %v, want a ChecksumError with both sums", err)
 		}

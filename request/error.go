@@ -155,14 +155,20 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // Is matches [StageDecode].
 func (e *DecodeError) Is(target error) bool { return target == StageDecode }
 
-// ErrorBody decodes the body of the [*ResponseError] in err, with the codec of the request, whatever its Content-Type.
-// It reports false where there is no such error, or no body that fits E. For application/problem+json there is
-// [ResponseError.Problem].
+// ErrorBody decodes the body of the [*ResponseError] in err: as JSON if its Content-Type says so, and otherwise with
+// the codec of the request, whatever its Content-Type. It reports false where there is no such error, or no body that
+// fits E. With application/problem+json E can be [Problem].
 func ErrorBody[E any](err error) (E, bool) {
-	var v E
+	var v, zero E
 	re, ok := errors.AsType[*ResponseError](err)
-	if !ok || absence(re.codec, trimBOM(re.Body)) != nil || decodeValue(re.codec, slices.Clone(re.Body), &v) != nil {
-		var zero E
+	if !ok {
+		return zero, false
+	}
+	codec := re.codec
+	if media, _ := parseType(typeOf(re.Header)); !codec.IsJSON() && isFormat(connection.Codec{}, media) {
+		codec = connection.Codec{}
+	}
+	if absence(codec, trimBOM(re.Body)) != nil || decodeValue(codec, slices.Clone(re.Body), &v) != nil {
 		return zero, false
 	}
 	return v, true
@@ -182,6 +188,30 @@ func stageOf(err error, attempts int) Stage {
 
 func isContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// inner is the error of an authenticator. Where that is one of this package, it is of another request, and what it
+// matches says nothing of this one.
+type inner struct{ err error }
+
+func (e *inner) Error() string { return e.err.Error() }
+
+// Is lets everything through but stages and statuses.
+func (e *inner) Is(target error) bool {
+	switch target.(type) {
+	case Stage, Status:
+		return false
+	}
+	return errors.Is(e.err, target)
+}
+
+// As lets everything through but the errors of this package.
+func (e *inner) As(target any) bool {
+	switch target.(type) {
+	case **Error, **ResponseError, **DecodeError:
+		return false
+	}
+	return errors.As(e.err, target)
 }
 
 // passing reports whether a request that ended with err may have a better end later. Only err itself counts: an error

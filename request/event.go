@@ -23,8 +23,8 @@ type Event struct {
 var (
 	// ErrEventTooLarge means that an event of a stream, or a line of it, is longer than [MaxEventSize] allows.
 	ErrEventTooLarge = errors.New("the event is longer than MaxEventSize allows")
-	// ErrTooManyReconnects means that a stream was reconnected as often in a row as [Reconnects] allows, and no event came. What
-	// the last one failed with stands beside it.
+	// ErrTooManyReconnects means that a stream was reconnected as often in a row as [Reconnects] allows, and no event
+	// came. What the last one failed with stands beside it.
 	ErrTooManyReconnects = errors.New("no event came after as many reconnects as Reconnects allows")
 )
 
@@ -39,13 +39,16 @@ var (
 //		...
 //	}
 //
-// A GET without a body is resumed when its stream ends or breaks off: after a wait it is sent again, with the ID of the
-// last event as Last-Event-ID, and with a credential that was asked for anew. If that fails with an error of the
-// transport, a timeout, a 5xx or a 429, it is tried again; the first request is not, but for the retries of the
-// connection. See [Reconnects] and [ReconnectWait]. Any other request is sent once: a stream that ends is the end of
-// the sequence, and one that breaks off an error.
+// The first request is not repeated but by the retries of the connection: see [connection.WithRetry]. A GET without a
+// body is resumed when its stream ends or breaks off: after a wait it is sent again, with the ID of the last event as
+// Last-Event-ID, and with a credential that was asked for anew. If that fails with an error of the transport but for
+// that of a certificate, a timeout, a 5xx or a 429, it is tried again. See [Reconnects] and [ReconnectWait], which are
+// errors for other requests: those are sent once, as the POST to which a language model answers with a stream. There, a
+// stream that ends is the end of the sequence, and one that breaks off an error; whether its last event was the one
+// that the service ends with is for the caller to see.
 //
-// No limit on attempt or total cuts an open stream: the idle timeout rules, and heartbeats of any kind keep it alive.
+// No limit on attempt or total cuts an open stream: the idle timeout rules, and heartbeats of any kind keep it alive. A
+// service that is silent for longer wants a connection derived with [connection.WithTimeouts].
 // There is no limit on the time that the consumer takes for an event.
 //
 // An error is yielded once, last, and with the zero Event. Leaving the loop closes the response at once. Each range
@@ -88,8 +91,8 @@ const (
 )
 
 // MaxEventSize is how long an event may be, in bytes: its lines with the names of their fields, each with a line end of
-// one byte. Comments do not count, and no line is longer than that either. The default is 1 MiB. What is longer is
-// [ErrEventTooLarge].
+// one byte. Comments do not count, and no line is longer than that either. The default is 1 MiB. What is longer, and an
+// id of more than 8 KiB, is [ErrEventTooLarge].
 func MaxEventSize(n int) EventOption {
 	return option[eventSettings]{"MaxEventSize", func(s *eventSettings) error {
 		if n < 1 {
@@ -112,8 +115,9 @@ func LastEventID(id string) EventOption {
 	}}
 }
 
-// Reconnects is how many times in a row a stream is reconnected without an event in between, and then [ErrTooManyReconnects].
-// The default is 10. With 0 a stream that ends is the end of the sequence, and one that breaks off an error.
+// Reconnects is how many times in a row a stream is reconnected without an event in between, and then
+// [ErrTooManyReconnects]. The default is 10. With 0 a stream that ends is the end of the sequence, and one that breaks
+// off an error.
 func Reconnects(n int) EventOption {
 	return option[eventSettings]{"Reconnects", func(s *eventSettings) error {
 		if n < 0 {

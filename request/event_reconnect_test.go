@@ -375,7 +375,8 @@ func TestEventGivenUp(t *testing.T) {
 			srv.Up()
 		}
 		wantStage[*request.Error](t, last, request.StageSend)
-		if _, ok := errors.AsType[*tls.CertificateVerificationError](last); !ok || errors.Is(last, request.ErrTooManyReconnects) {
+		_, untrusted := errors.AsType[*tls.CertificateVerificationError](last)
+		if !untrusted || errors.Is(last, request.ErrTooManyReconnects) {
 			t.Errorf("error is %v", last)
 		}
 	})

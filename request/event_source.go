@@ -17,6 +17,9 @@ import (
 	"github.com/restconn/restconn/internal/wait"
 )
 
+// mostEventID is how long the id of an event may be: it is sent back in a header.
+const mostEventID = 8 << 10
+
 const (
 	mediaEvents  = "text/event-stream"
 	lastEventID  = "Last-Event-Id"
@@ -105,6 +108,9 @@ func (s *eventSource) listen(ctx context.Context, yield func(Event, error) bool)
 		}
 		if err != nil {
 			return r.broken(fmt.Errorf("the event stream broke off: %w", err))
+		}
+		if len(e.LastEventID) > mostEventID {
+			return r.broken(fmt.Errorf("%w: its id has more than %d bytes", ErrEventTooLarge, mostEventID))
 		}
 		s.id = validUTF8(e.LastEventID)
 		if !stream.hasData { // such an event has an id to be remembered, and is not yielded

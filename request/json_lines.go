@@ -115,7 +115,10 @@ func openLines(ctx context.Context, b Builder, options []LineOption) (*valueLine
 	if err != nil {
 		return nil, err
 	}
-	s := &valueLines{reader: b.reader(x.Exchange), sent: x, lines: lineReader{body: x.Response.Body, ends: "\n", limit: settings.size}}
+	s := &valueLines{
+		reader: b.reader(x.Exchange), sent: x,
+		lines: lineReader{body: x.Response.Body, ends: "\n", limit: settings.size},
+	}
 	if err := s.expectLines(); err != nil {
 		x.Close()
 		return nil, err

@@ -161,11 +161,13 @@ func (m MultipartBody) fileNames() ([]string, error) {
 	}
 	for _, n := range m.names {
 		if len(given[n.part]) > 0 {
-			return nil, &PartError{Name: n.part, Err: errors.New("there is no file for this FileName: File and FileFrom add one, and Part does not")}
+			return nil, &PartError{Name: n.part, Err: errNoFile}
 		}
 	}
 	return names, nil
 }
+
+var errNoFile = errors.New("there is no file for this FileName: File and FileFrom add one, and Part does not")
 
 // fileName returns the file name of a file that was not given one.
 func (p *formPart) fileName() string {

@@ -58,7 +58,11 @@ func (b *Builder) sendAccept(ctx context.Context, accept string) (sent, error) {
 		if n == 0 && errors.Is(err, connection.ErrNotReplayable) {
 			err = namePart(b.body, err)
 		}
-		return sent{}, &Error{Stage: stageOf(err, n), Method: b.method, URL: x.URL(), Attempts: n, Err: err}
+		stage := stageOf(err, n)
+		if stage == StageAuth {
+			err = &inner{err}
+		}
+		return sent{}, &Error{Stage: stage, Method: b.method, URL: x.URL(), Attempts: n, Err: err}
 	}
 	return sent{x, u}, nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/restconn/restconn/connection"
@@ -17,14 +19,15 @@ const maxURL = 8 << 10
 
 // setURL works out the URL of the call from the base URL, the path template and the parameters.
 func (b *Builder) setURL(ctx context.Context, call *connection.Call) error {
+	secret, err := b.revealPath(ctx)
+	if err != nil {
+		return err
+	}
+	call.Secrets = slices.Collect(maps.Values(secret))
 	if b.literal != nil {
 		return b.setLiteral(call)
 	}
 	base, template, err := b.split()
-	if err != nil {
-		return err
-	}
-	secret, err := b.revealPath(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,7 +67,7 @@ func (b *Builder) setLiteral(call *connection.Call) error {
 		return errTooLongURL
 	}
 	call.URL = *b.literal
-	if b.policy != nil && len(b.policy.secret) > 0 {
+	if len(call.Secrets) > 0 {
 		call.ShownPath = "/" + redact.Mask
 	}
 	return nil

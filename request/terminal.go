@@ -94,7 +94,8 @@ func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 		return nil, b.wrong(err)
 	}
 	track(b.effective().progress, &call)
-	req, err := http.NewRequestWithContext(redact.WithPath(ctx, call.ShownPath), call.Method, "/", http.NoBody)
+	path := redact.SecretPath{Shown: call.ShownPath, Secrets: call.Secrets}
+	req, err := http.NewRequestWithContext(redact.WithPath(ctx, path), call.Method, "/", http.NoBody)
 	if err != nil {
 		return nil, b.wrong(err)
 	}
@@ -127,7 +128,7 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	defer r.release()
 	check := b.effective().check
 	if !b.succeeded(x.Response) {
-		return nil, r.responseError(nil)
+		return nil, r.responseError(b.unexpected(x.Response))
 	}
 	if target == nil && check == nil {
 		return x.Exchange, r.drain()
@@ -169,7 +170,7 @@ func (b *Builder) judge(x sent) error {
 	}()
 	r := b.reader(x.Exchange)
 	if !b.succeeded(x.Response) {
-		return r.responseError(nil)
+		return r.responseError(b.unexpected(x.Response))
 	}
 	if check := b.effective().check; check != nil {
 		if err := check(x.Response, nil); err != nil {
@@ -191,4 +192,14 @@ func (b *Builder) succeeded(resp *http.Response) bool {
 		return true
 	}
 	return resp.StatusCode/100 == 2 || resp.StatusCode == http.StatusNotModified
+}
+
+var errUnexpected = errors.New("ExpectStatus does not have this status")
+
+// unexpected says why a status that is a success by itself is none; nil for the others.
+func (b *Builder) unexpected(resp *http.Response) error {
+	if resp.StatusCode/100 == 2 && b.effective().expectedSet {
+		return errUnexpected
+	}
+	return nil
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // XMLCodec is XML by encoding/xml: one document and nothing after it, in UTF-8 or in the charset that its declaration
-// names. A type without an XMLName field takes a document of any name. A document that brings its own definitions (a DTD
-// with an internal subset) is refused, no tag is longer than 256 KiB, and no element lies more than 10,000 deep.
+// names. A type without an XMLName field takes a document of any name. A document that brings its own definitions (a
+// DTD with an internal subset) is refused, no tag is longer than 256 KiB, and no element lies more than 10,000 deep.
 //
 //	feed, err := request.Do[Feed](ctx, request.Get(conn, "/feed").Codec(request.XMLCodec()))
 func XMLCodec() connection.Codec {

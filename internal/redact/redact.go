@@ -68,8 +68,8 @@ func Error(err error) error {
 	return e
 }
 
-// Wire is [Error] for what the transport says of an answer that is malformed: it quotes what the server wrote, which may
-// repeat the request.
+// Wire is [Error] for what the transport says of an answer that is malformed: it quotes what the server wrote, which
+// may repeat the request.
 func Wire(err error) error {
 	err = Error(err)
 	if err == nil {

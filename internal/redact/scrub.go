@@ -18,14 +18,18 @@ import (
 // of fields that sound like secrets.
 type Scrubber struct{ live []string } //nolint:recvcheck // it grows in place, and is used as a value
 
+var dataLine = regexp.MustCompile(`(?:\r\n|\n|\r)data: ?`)
+
 // shortest is the length below which a live value is left alone: masking "1" would hide the whole text.
 const shortest = 4
 
-// NewScrubber collects what may be a secret in a request as it was sent: header, query and path. given is the query
-// before authentication: what is not in it is a credential, whatever its name. template is what the path was made of,
-// if it has secrets in the places of its {names}; "" if not.
-func NewScrubber(header http.Header, query, given, path, template string) Scrubber {
+// NewScrubber collects what may be a secret in a request as it was sent: in header and query, and the secrets of its
+// path. given is the query before authentication: what is not in it is a credential, whatever its name.
+func NewScrubber(header http.Header, query, given string, secrets []string) Scrubber {
 	var s Scrubber
+	for _, v := range secrets {
+		s.add(v)
+	}
 	for name, values := range header {
 		if !Shown(name) {
 			for _, v := range values {
@@ -42,7 +46,6 @@ func NewScrubber(header http.Header, query, given, path, template string) Scrubb
 			}
 		}
 	}
-	s.addPath(path, template)
 	// A longer one first: it may hold a shorter one.
 	slices.SortFunc(s.live, func(a, b string) int { return len(b) - len(a) })
 	return s
@@ -66,24 +69,6 @@ func (s *Scrubber) addHeader(name, v string) {
 		user, password, _ := strings.Cut(string(plain), ":")
 		s.add(user)
 		s.add(password)
-	}
-}
-
-// addPath notes what stands in the places of the names of a path template.
-func (s *Scrubber) addPath(path, template string) {
-	have, want := strings.Split(path, "/"), strings.Split(template, "/")
-	if len(have) != len(want) {
-		return
-	}
-	for i, w := range want {
-		begin, end := strings.IndexByte(w, '{'), strings.LastIndexByte(w, '}')
-		if begin < 0 || end < begin {
-			continue
-		}
-		v := strings.TrimSuffix(strings.TrimPrefix(have[i], w[:begin]), w[end+1:])
-		if plain, err := url.PathUnescape(v); err == nil {
-			s.add(plain)
-		}
 	}
 }
 
@@ -146,6 +131,9 @@ func (s Scrubber) Body(contentType string, body []byte, cut bool) string {
 	}
 	if !utf8.Valid(body) || strings.HasPrefix(media, "multipart/") {
 		return Mask
+	}
+	if media == "text/event-stream" { // what is one value may lie in several lines
+		body = dataLine.ReplaceAll(body, []byte("\n"))
 	}
 	text := s.Text(string(body))
 	if s.hidden(text) {

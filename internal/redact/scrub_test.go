@@ -56,7 +56,7 @@ func TestScrubber(t *testing.T) {
 		"Accept":        {"text/plain"},
 	}
 	s := redact.NewScrubber(header, "page=next&k=query%2F1&token=given", "page=next&token=given",
-		"/v1/botpath%2F1:x/me", "/v1/bot{t}:x/me")
+		[]string{"path/1"})
 	for _, secret := range []string{
 		"dXNlci1uYW1lOnBhc3N3b3Jk", "user-name", "password", "cookie-1", `quo"te<`, `quo\"te<`, `quo\"te\u003c`,
 		"quo%22te%3C", "query/1", "query%2F1", "given", "path/1", "path%2F1",
