@@ -143,7 +143,7 @@ func parseType(contentType string) (media, charsetName string) {
 
 // expect refuses a body that says it is of another format, such as a login page.
 func expect(codec connection.Codec, contentType string, data []byte) error {
-	if contentType == "" || len(data) == 0 || codec.AnyContentType || contentType == mediaJSON && codec.IsJSON() {
+	if contentType == "" || len(data) == 0 || codec.AnyContentType || contentType == codec.String() {
 		return nil
 	}
 	media, name := parseType(contentType)
@@ -155,10 +155,12 @@ func expect(codec connection.Codec, contentType string, data []byte) error {
 			"use Codec(connection.Codec{AnyContentType: true})", formatName(codec))
 	}
 	if codec.IsJSON() && !charset.IsUTF8(name) {
-		return errors.New("the charset is not UTF-8 (RFC 8259, section 8.1)")
+		return errNotUTF8
 	}
 	return nil
 }
+
+var errNotUTF8 = errors.New("the charset is not UTF-8 (RFC 8259, section 8.1)")
 
 // isFormat reports whether a media type, in lower case, names the format of the codec: itself, as text, or as the
 // suffix of another (RFC 6839).

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/restconn/restconn/internal/disposition"
+	"github.com/restconn/restconn/internal/partfile"
 )
 
 // Download writes the body of a successful response to the file at path, and returns its size in bytes. The file
@@ -122,20 +123,21 @@ func (d *download) save(ctx context.Context, dir string) error {
 		return d.builder.unsent(StageSave, err)
 	}
 	defer func() { _ = root.Close() }()
+	d.root = root
 	if d.fixed {
-		if err := replaceable(root, d.name); err != nil {
+		if err := partfile.Replaceable(root, d.name); err != nil {
 			return d.builder.unsent(StageSave, err)
 		}
 	}
-	d.file, err = createPart(root, ".restconn-"+rand.Text()+".part")
+	d.file, err = partfile.Create(root, ".restconn-"+rand.Text()+".part")
 	if err != nil {
 		return d.builder.unsent(StageSave, err)
 	}
-	defer d.file.discard()
+	defer d.file.Discard()
 	if err := d.run(ctx); err != nil {
 		return err
 	}
-	if err := d.file.commit(d.name, d.settings.overwrite); err != nil {
+	if err := d.file.Commit(d.name, d.settings.overwrite); err != nil {
 		return d.unsaved(err)
 	}
 	return nil
@@ -154,11 +156,11 @@ func (d *download) choose(header http.Header) error {
 	if d.name == "" {
 		return d.undecoded(errors.New("no Content-Disposition names the file: give a DefaultName"))
 	}
-	check := replaceable
+	check := partfile.Replaceable
 	if !d.settings.overwrite {
-		check = free
+		check = partfile.Free
 	}
-	if err := check(d.file.root, d.name); err != nil {
+	if err := check(d.root, d.name); err != nil {
 		return d.unsaved(err)
 	}
 	return nil

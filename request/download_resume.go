@@ -2,7 +2,6 @@ package request
 
 import (
 	"errors"
-	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -58,7 +57,7 @@ func isStrong(s string) bool {
 // goOn makes the file go on with a 206 response. An error means that the two do not fit together.
 func (d *download) goOn(resp *http.Response) error {
 	part, ok := contentrange.Of(resp.Header)
-	media, _, _ := mime.ParseMediaType(resp.Header.Get(contentType))
+	media, _ := parseType(typeOf(resp.Header))
 	length := part.Last - part.First + 1
 	switch {
 	case !ok || media == "multipart/byteranges":

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/partfile"
 	"github.com/restconn/restconn/internal/wait"
 )
 
@@ -18,7 +20,8 @@ type download struct {
 	coded    bool   // the request has an Accept-Encoding of its own
 	fixed    bool   // the caller has given the name
 	name     string // of the file in its directory
-	file     *partFile
+	root     *os.Root
+	file     *partfile.File
 	buffer   []byte
 	requests int
 	exchange *connection.Exchange // the last one that has a response

@@ -74,7 +74,7 @@ func (d *download) begin(resp *http.Response) error {
 		return err
 	}
 	if d.done > 0 {
-		if err := d.file.clear(); err != nil {
+		if err := d.file.Clear(); err != nil {
 			return d.unsaved(err)
 		}
 		if d.settings.digest != nil {
@@ -113,7 +113,7 @@ func (d *download) write(chunk []byte) error {
 	if int64(len(chunk)) > d.settings.most-d.done {
 		return d.tooLarge()
 	}
-	n, err := d.file.file.Write(chunk)
+	n, err := d.file.Write(chunk)
 	d.done += int64(n)
 	if err != nil {
 		return d.unsaved(err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -142,7 +141,7 @@ func (r *reader) expectEvents(p *policy) error {
 	if err := refuseCoding(resp.Header); err != nil {
 		return r.decodeError(err)
 	}
-	if media, _, _ := mime.ParseMediaType(resp.Header.Get(contentType)); media != mediaEvents { // any parameters will do
+	if media, _ := parseType(typeOf(resp.Header)); media != mediaEvents { // UTF-8, whatever a parameter says
 		return r.decodeError(errors.New("the content type is not " + mediaEvents))
 	}
 	return nil

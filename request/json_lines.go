@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"mime"
 	"slices"
 	"strings"
 
 	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/charset"
 )
 
 // ErrLineTooLarge means that a line of a body is longer than [MaxLineSize] allows.
@@ -146,15 +146,15 @@ func isLines(codec connection.Codec, contentType string) error {
 	if contentType == "" || codec.AnyContentType {
 		return nil
 	}
-	media, params, err := mime.ParseMediaType(contentType)
+	media, name := parseType(contentType)
 	format, ok := strings.CutPrefix(media, "application/")
 	formats := []string{"x-ndjson", "ndjson", "jsonl", "x-jsonlines", "jsonlines", "stream+json", "json"}
-	if err != nil || !ok || !slices.Contains(formats, format) {
+	if !ok || !slices.Contains(formats, format) {
 		return errors.New("the content type is not one of JSON lines: if that is right all the same, " +
-			"set AnyContentType of the Codec")
+			"use Codec(connection.Codec{AnyContentType: true})")
 	}
-	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "us-ascii" {
-		return errors.New("the charset is not UTF-8 (RFC 8259, section 8.1)")
+	if !charset.IsUTF8(name) {
+		return errNotUTF8
 	}
 	return nil
 }

@@ -1,4 +1,5 @@
-package request
+// Package partfile writes a file under a name of its own and gives it the final one when it is whole.
+package partfile
 
 import (
 	"errors"
@@ -10,8 +11,8 @@ import (
 	"syscall"
 )
 
-// partFile is a file under a name of its own until it is whole.
-type partFile struct {
+// File is a file in a directory, under a name of its own until it is committed.
+type File struct {
 	root   *os.Root
 	name   string
 	file   *os.File
@@ -21,16 +22,20 @@ type partFile struct {
 
 const ownerOnly = 0o600
 
-func createPart(root *os.Root, name string) (*partFile, error) {
+// Create makes the file, which may not exist. It is its owner's only.
+func Create(root *os.Root, name string) (*File, error) {
 	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, ownerOnly)
 	if err != nil {
 		return nil, err
 	}
-	return &partFile{root: root, name: name, file: f}, nil
+	return &File{root: root, name: name, file: f}, nil
 }
 
-// clear empties the file.
-func (p *partFile) clear() error {
+// Write implements [io.Writer].
+func (p *File) Write(b []byte) (int, error) { return p.file.Write(b) }
+
+// Clear empties the file.
+func (p *File) Clear() error {
 	if err := p.file.Truncate(0); err != nil {
 		return err
 	}
@@ -39,7 +44,7 @@ func (p *partFile) clear() error {
 }
 
 // close is idempotent. Windows renames and removes closed files only.
-func (p *partFile) close() error {
+func (p *File) close() error {
 	if p.closed {
 		return nil
 	}
@@ -47,16 +52,16 @@ func (p *partFile) close() error {
 	return p.file.Close()
 }
 
-// discard removes the file, unless it was committed.
-func (p *partFile) discard() {
+// Discard removes the file, unless it was committed.
+func (p *File) Discard() {
 	_ = p.close()
 	if !p.moved {
 		_ = p.root.Remove(p.name)
 	}
 }
 
-// commit gives the file its final name. Unless it may overwrite, of several who want the name one succeeds.
-func (p *partFile) commit(name string, overwrite bool) error {
+// Commit gives the file its final name. Unless it may overwrite, of several who want the name one succeeds.
+func (p *File) Commit(name string, overwrite bool) error {
 	if err := p.file.Sync(); err != nil {
 		return err
 	}
@@ -77,12 +82,12 @@ func (p *partFile) commit(name string, overwrite bool) error {
 
 // claim gives the file a name that is free. A link does that at once; where there are none, the name is taken by an
 // empty file first.
-func (p *partFile) claim(name string) error {
+func (p *File) claim(name string) error {
 	err := p.root.Link(p.name, name)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return pathError(err, name)
 	}
-	taken, err := createPart(p.root, name)
+	taken, err := Create(p.root, name)
 	if err != nil {
 		return err
 	}
@@ -91,12 +96,12 @@ func (p *partFile) claim(name string) error {
 		err = p.rename(name)
 	}
 	if err != nil {
-		taken.discard()
+		taken.Discard()
 	}
 	return err
 }
 
-func (p *partFile) rename(name string) error {
+func (p *File) rename(name string) error {
 	err := p.root.Rename(p.name, name)
 	p.moved = err == nil
 	return pathError(err, name)
@@ -127,8 +132,8 @@ func syncDir(root *os.Root) error {
 	return err
 }
 
-// replaceable refuses what a rename should not replace: a device would be gone, and a directory does not give way.
-func replaceable(root *os.Root, name string) error {
+// Replaceable refuses what a rename should not replace: a device would be gone, and a directory does not give way.
+func Replaceable(root *os.Root, name string) error {
 	info, err := root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -146,8 +151,8 @@ func replaceable(root *os.Root, name string) error {
 // errExists is [fs.ErrExist] with what helps.
 var errExists = fmt.Errorf("%w: Overwrite replaces it", fs.ErrExist)
 
-// free refuses a name that is taken, by whatever it is.
-func free(root *os.Root, name string) error {
+// Free refuses a name that is taken, by whatever it is.
+func Free(root *os.Root, name string) error {
 	_, err := root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
