@@ -30,7 +30,6 @@ func (s attemptStage) send(x *Exchange, req *http.Request) (*http.Response, erro
 	if err != nil {
 		return nil, redact.Error(err)
 	}
-	x.attempt = a
 	resp, err := s.next.RoundTrip(&a.request)
 	if err != nil {
 		err = x.explain(err)
