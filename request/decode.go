@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -85,26 +84,6 @@ func (r *reader) coded(target any) error {
 	return refuseCoding(r.exchange.Response.Header)
 }
 
-func refuseCoding(header http.Header) error {
-	if coding := contentCoding(header); coding != "" {
-		return errors.New("the content coding " + brief(coding) + " was not undone: without an Accept-Encoding " +
-			"header gzip is, and with one []byte gets the body as it is")
-	}
-	return nil
-}
-
-// contentCoding returns the first content coding that changes anything; "" if there is none.
-func contentCoding(header http.Header) string {
-	for _, v := range header["Content-Encoding"] {
-		for coding := range strings.SplitSeq(v, ",") {
-			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
-				return coding
-			}
-		}
-	}
-	return ""
-}
-
 // brief is the beginning of a word that a server has written.
 func brief(word string) string {
 	const most = 40
@@ -118,27 +97,6 @@ func (r *reader) bodiless() bool {
 		return true
 	}
 	return r.method == http.MethodHead
-}
-
-// typeOf returns the Content-Type. Several that differ are the list that they stand for (RFC 9110, section 5.3), which
-// is no media type.
-func typeOf(header http.Header) string {
-	values := header[contentType]
-	if len(values) > 1 {
-		return strings.Join(slices.Compact(slices.Clone(values)), ", ")
-	}
-	return header.Get(contentType)
-}
-
-// parseType returns the media type, in lower case, and the charset of a Content-Type. Other parameters may be
-// malformed, as in "application/json; utf-8".
-func parseType(contentType string) (media, charsetName string) {
-	media, params, err := mime.ParseMediaType(contentType)
-	hides := strings.Contains(contentType, ",") || strings.Contains(strings.ToLower(contentType), "charset")
-	if err != nil && (hides || !errors.Is(err, mime.ErrInvalidMediaParameter)) {
-		return "", ""
-	}
-	return media, params["charset"]
 }
 
 // expect refuses a body that says it is of another format, such as a login page.

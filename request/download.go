@@ -94,7 +94,7 @@ func newDownload(b Builder, options []DownloadOption) (*download, error) {
 	if b.method == http.MethodHead {
 		return nil, errors.New("the answer to a HEAD request has no body: use Get")
 	}
-	for _, name := range []string{headerRange, headerIfRange} {
+	for _, name := range []string{byteRange, ifRange} {
 		if b.hasHeader(name) {
 			return nil, errors.New("header " + name + " is set by the download itself")
 		}
@@ -110,11 +110,6 @@ func newDownload(b Builder, options []DownloadOption) (*download, error) {
 	}
 	return d, nil
 }
-
-const (
-	headerRange   = "Range"
-	headerIfRange = "If-Range"
-)
 
 // save downloads into the directory, and removes what is not whole.
 func (d *download) save(ctx context.Context, dir string) error {

@@ -14,7 +14,7 @@ import (
 
 // rest asks for what follows the first bytes if the validator still holds, and else for all (RFC 9110, section 13.1.5).
 func (b Builder) rest(from int64, validator string) Builder {
-	b = b.Header(headerRange, "bytes="+strconv.FormatInt(from, 10)+"-").Header(headerIfRange, validator)
+	b = b.Header(byteRange, "bytes="+strconv.FormatInt(from, 10)+"-").Header(ifRange, validator)
 	if !b.effective().expectedSet {
 		return b
 	}

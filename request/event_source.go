@@ -19,11 +19,7 @@ import (
 // mostEventID is how long the id of an event may be: it is sent back in a header.
 const mostEventID = 8 << 10
 
-const (
-	mediaEvents  = "text/event-stream"
-	lastEventID  = "Last-Event-Id"
-	cacheControl = "Cache-Control"
-)
+const mediaEvents = "text/event-stream"
 
 var (
 	// errOver means that the sequence has come to its end.

@@ -51,8 +51,6 @@ func (b *Builder) reader(x *connection.Exchange) reader {
 	return r
 }
 
-const acceptEncoding = "Accept-Encoding"
-
 // body returns what was read; the buffer goes back to the pool later.
 func (r *reader) body() []byte { return r.data }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/restconn/restconn/connection"
@@ -160,16 +159,6 @@ func (b *Builder) setHeader(call *connection.Call) error {
 	return nil
 }
 
-// hasHeader reports whether the request has a header of that canonical name.
-func (b *Builder) hasHeader(name string) bool {
-	for i := range b.count {
-		if p := b.param(i); p.kind == headerParam && http.CanonicalHeaderKey(p.name) == name {
-			return true
-		}
-	}
-	return false
-}
-
 // headers returns how many headers there will be at most.
 func (b *Builder) headers() int {
 	n := 0
@@ -186,12 +175,6 @@ func (b *Builder) headers() int {
 	}
 	return n
 }
-
-func hasField(fields []connection.Field, name string) bool {
-	return slices.ContainsFunc(fields, func(f connection.Field) bool { return f.Name == name })
-}
-
-const idempotencyKey = "Idempotency-Key"
 
 func (b *Builder) setBody(call *connection.Call) error {
 	if b.body == nil {
@@ -213,8 +196,3 @@ func (b *Builder) setBody(call *connection.Call) error {
 	}
 	return nil
 }
-
-const (
-	contentType = "Content-Type"
-	mediaJSON   = "application/json"
-)
