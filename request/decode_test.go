@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -31,25 +32,6 @@ type account struct {
 	Admin bool
 }
 
-// answered returns a request to a server that answers with a status, headers and a body, as they are.
-func answered(
-	t *testing.T, status int, header, body string, opts ...connection.Option,
-) (request.Builder, *connectiontest.Server) {
-	t.Helper()
-	s := connectiontest.NewNetwork(t).Serve("http://127.0.0.1:8080",
-		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header()["Content-Type"] = nil // none, unless header has one
-			for line := range strings.Lines(header) {
-				name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-				w.Header().Set(name, value)
-			}
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, body)
-		}))
-	conn := connectTo(t, s, "", opts...)
-	return request.Get(conn, "/x"), s
-}
-
 const jsonType = "Content-Type: application/json"
 
 func gzipped(text string) string {
@@ -60,31 +42,13 @@ func gzipped(text string) string {
 	return b.String()
 }
 
-// wantStage checks that err matches one stage and no other, and returns the error as a T.
-func wantStage[T error](t *testing.T, err error, want request.Stage) T {
-	t.Helper()
-	for _, stage := range []request.Stage{
-		request.StageBuild, request.StageAuth, request.StageSend, request.StageStatus, request.StageRead,
-		request.StageDecode, request.StagePage, request.StageSave,
-	} {
-		if got := errors.Is(err, stage); got != (stage == want) {
-			t.Errorf("errors.Is(%v, %s) is %v", err, stage, got)
-		}
-	}
-	e, ok := errors.AsType[T](err)
-	if !ok {
-		t.Fatalf("the error is %T: %v; want %T", err, err, e)
-	}
-	return e
-}
-
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 10_000
 	few := connection.WithMaxBody(limit)
 	t.Run("I1 the limit counts what a small gzip inflates to", func(t *testing.T) {
 		t.Parallel()
-		for size, large := range map[int]bool{limit - 1: false, limit: true, 10 << 20: true} {
+		for size, large := range map[int]bool{limit - 1: false, limit: true, unlessRace(10<<20, 1<<20): true} {
 			body := gzipped(`"` + strings.Repeat("x", size-1) + `"`)
 			b, _ := answered(t, http.StatusOK, jsonType+"\nContent-Encoding: gzip", body, few)
 			_, err := request.Do[string](t.Context(), b)
@@ -546,4 +510,55 @@ func TestStages(t *testing.T) {
 			wantStage[*request.Error](t, err, c.want)
 		})
 	}
+}
+
+// A Content-Type that is malformed, and may be about a charset, does not leave it to chance what the text is.
+func TestMalformedCharset(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		contentType string
+		check       func(t *testing.T, b request.Builder)
+	}{
+		"I11 a parameter without a value behind a charset": {"text/plain; charset=utf-16le; x", refused[string]},
+		"I11 a charset without a semicolon":                {"text/plain charset=utf-16le", refused[string]},
+		"I11 a charset twice":                              {"text/plain; charset=utf-8; charset=utf-16le", refused[string]},
+		"I11 a charset in capitals":                        {"text/plain; CHARSET=utf-16le; x", refused[string]},
+		"I11 JSON with a charset that is not UTF-8":        {"application/json; charset=utf-16; x", refused[account]},
+		"I11 JSON with a charset without a semicolon":      {"application/json charset=utf-16", refused[account]},
+		"I11 a RawMessage with a charset that is not UTF-8": {
+			"application/json; charset=utf-16; x", refused[json.RawMessage],
+		},
+		"I11 what names no charset is text all the same": {"text/plain; x", decoded(`{"id":7}`)},
+		"I11 bytes": {"text/plain; charset=utf-16le; x", decoded([]byte(`{"id":7}`))},
+		"I11 a parameter without a value is JSON all the same": {"application/json; x", decoded(account{ID: 7})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, _ := answered(t, http.StatusOK, "Content-Type: "+c.contentType, `{"id":7}`)
+			c.check(t, b)
+		})
+	}
+}
+
+// The largest limit is a limit like any other, and an error keeps little of what was read.
+func TestLargeBodies(t *testing.T) {
+	t.Parallel()
+	t.Run("I1 with the largest limit a body of unknown length is whole", func(t *testing.T) {
+		t.Parallel()
+		text := strings.Repeat("x", 10_000)
+		srv := connectiontest.NewServer(t, chunked(200, "Content-Type: text/plain", true, text[:1], text[1:]))
+		b := request.Get(connectTo(t, srv, "", connection.WithMaxBody(math.MaxInt64)), "/x")
+		decoded(text)(t, b)
+		decoded([]byte(text))(t, b)
+	})
+	t.Run("I1 an error of Check keeps 64 KiB of a long body", func(t *testing.T) {
+		t.Parallel()
+		no := errors.New("no")
+		b, _ := answered(t, http.StatusOK, "Content-Type: text/plain", strings.Repeat("x", unlessRace(20<<20, 2<<20)))
+		err := b.Check(func(*http.Response, []byte) error { return no }).Exec(t.Context())
+		e := wantStage[*request.ResponseError](t, err, request.StageStatus)
+		if !errors.Is(err, no) || len(e.Body) != 64<<10 || cap(e.Body) > 64<<10 {
+			t.Errorf("error %v with %d bytes, and room for %d", err, len(e.Body), cap(e.Body))
+		}
+	})
 }

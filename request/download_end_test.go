@@ -22,8 +22,7 @@ import (
 // stalled answers with half of the source and then with nothing, until nobody waits for it any more.
 func stalled(header ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		for _, line := range header {
-			name, value, _ := strings.Cut(line, ": ")
+		for name, value := range headers(header...) {
 			w.Header().Set(name, value)
 		}
 		w.Header().Set("Content-Length", "100")
@@ -51,7 +50,7 @@ func TestDownloadCancelled(t *testing.T) {
 			[]http.Handler{answer(200, 0, 50), connectiontest.Status(503)}, 100 * time.Millisecond, 2,
 		},
 	} {
-		downloadBubble(t, name, func(t *testing.T) {
+		inBubble(t, name, func(t *testing.T) {
 			before := map[string]string{"a": "as it was"}
 			dir := dirWith(t, before)
 			b, srv := getFrom(t, c.replies...)
@@ -88,7 +87,7 @@ func TestDownloadCancelled(t *testing.T) {
 // A wait that would outlast the deadline is not begun.
 func TestDownloadDeadline(t *testing.T) {
 	t.Parallel()
-	downloadBubble(t, "L7", func(t *testing.T) {
+	inBubble(t, "L7", func(t *testing.T) {
 		dir := t.TempDir()
 		b, srv := getFrom(t, answer(200, 0, 50, "ETag: "+etag), connectiontest.Status(503))
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond) // the shortest wait is 250 ms
@@ -109,7 +108,7 @@ func TestDownloadDeadline(t *testing.T) {
 // A server that falls silent costs the idle timeout, and the download goes on.
 func TestDownloadIdle(t *testing.T) {
 	t.Parallel()
-	downloadBubble(t, "L11", func(t *testing.T) {
+	inBubble(t, "L11", func(t *testing.T) {
 		dir := t.TempDir()
 		srv := connectiontest.NewServer(t, connectiontest.Sequence(stalled("ETag: "+etag), partial(50, 100)))
 		conn := connectTo(t, srv, "", connection.WithTimeouts(connection.Timeouts{Idle: 10 * time.Second}))
@@ -138,7 +137,7 @@ func TestDownloadWaits(t *testing.T) {
 		return time.Since(began), err
 	}
 	half := answer(200, 0, 50, "ETag: "+etag)
-	downloadBubble(t, "none after bytes", func(t *testing.T) {
+	inBubble(t, "none after bytes", func(t *testing.T) {
 		took, err := wait(t, request.Resumes(3), half, half, half, whole())
 		if err != nil || took != 0 {
 			t.Errorf("it took %v, %v, want no wait", took, err)
@@ -147,14 +146,14 @@ func TestDownloadWaits(t *testing.T) {
 	for n, middle := range map[int]time.Duration{
 		1: 500 * time.Millisecond, 3: 3500 * time.Millisecond, 8: 91500 * time.Millisecond,
 	} {
-		downloadBubble(t, middle.String(), func(t *testing.T) {
+		inBubble(t, middle.String(), func(t *testing.T) {
 			took, err := wait(t, request.Resumes(n+1), half, connectiontest.Status(503))
 			if err == nil || took < middle/2 || took > middle*3/2 {
 				t.Errorf("it took %v, %v, want %v, give or take a half, and a failure", took, err, middle)
 			}
 		})
 	}
-	downloadBubble(t, "short again after bytes", func(t *testing.T) {
+	inBubble(t, "short again after bytes", func(t *testing.T) {
 		down := connectiontest.Status(503)
 		b, _ := getFrom(t, half, down, down, down, down, down, down, partialCut(60), down, partial(60, 100))
 		var came, ended time.Time
@@ -169,13 +168,13 @@ func TestDownloadWaits(t *testing.T) {
 			t.Errorf("the last wait was %v, %v, want 500 ms, give or take a half", took, err)
 		}
 	})
-	downloadBubble(t, "Retry-After", func(t *testing.T) {
+	inBubble(t, "Retry-After", func(t *testing.T) {
 		took, err := wait(t, request.Resumes(5), half, connectiontest.Status(503).Header("Retry-After", "20"), whole())
 		if err != nil || took != 20*time.Second {
 			t.Errorf("it took %v, %v, want 20 s", took, err)
 		}
 	})
-	downloadBubble(t, "Retry-After too long", func(t *testing.T) {
+	inBubble(t, "Retry-After too long", func(t *testing.T) {
 		took, err := wait(t, request.Resumes(5), half, connectiontest.Status(503).Header("Retry-After", "61"), whole())
 		if took != 0 || !errors.Is(err, request.Status(503)) || !strings.Contains(err.Error(), "1m1s") {
 			t.Errorf("it took %v: %v, want a 503 at once that says why", took, err)
@@ -227,7 +226,7 @@ func TestDownloadProgress(t *testing.T) {
 // A panic of the caller's function leaves no file and no connection behind.
 func TestDownloadPanic(t *testing.T) {
 	t.Parallel()
-	downloadBubble(t, "L7", func(t *testing.T) {
+	inBubble(t, "L7", func(t *testing.T) {
 		dir := t.TempDir()
 		b, srv := getFrom(t, stalled())
 		func() {
@@ -253,7 +252,7 @@ func TestDownloadPanic(t *testing.T) {
 // A connection that is closed by its owner ends the download.
 func TestDownloadClosed(t *testing.T) {
 	t.Parallel()
-	downloadBubble(t, "L7", func(t *testing.T) {
+	inBubble(t, "L7", func(t *testing.T) {
 		dir := t.TempDir()
 		srv := connectiontest.NewServer(t, answer(200, 0, 50, "ETag: "+etag))
 		conn := connectTo(t, srv, "")

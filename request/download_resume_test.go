@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -44,8 +43,7 @@ func answer(status, from, to int, header ...string) connectiontest.Reply {
 }
 
 func fields(r connectiontest.Reply, header ...string) connectiontest.Reply {
-	for _, line := range header {
-		name, value, _ := strings.Cut(line, ": ")
+	for name, value := range headers(header...) {
 		r = r.Header(name, value)
 	}
 	return r
@@ -68,8 +66,7 @@ func chunked(status int, header string, isWhole bool, parts ...string) http.Hand
 		if status == 206 {
 			w.Header().Set("ETag", etag)
 		}
-		for line := range strings.Lines(header) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		for name, value := range headers(header) {
 			w.Header().Set(name, value)
 		}
 		w.WriteHeader(status)
@@ -80,15 +77,6 @@ func chunked(status int, header string, isWhole bool, parts ...string) http.Hand
 		if !isWhole {
 			panic(http.ErrAbortHandler)
 		}
-	})
-}
-
-// downloadBubble runs a case on a clock of its own.
-func downloadBubble(t *testing.T, name string, f func(t *testing.T)) {
-	t.Helper()
-	t.Run(name, func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, f)
 	})
 }
 
@@ -281,7 +269,7 @@ func TestDownloadResume(t *testing.T) {
 			[]string{"-", rest}, "",
 		},
 	} {
-		downloadBubble(t, name, func(t *testing.T) {
+		inBubble(t, name, func(t *testing.T) {
 			dir := t.TempDir()
 			want := cmp.Or(c.want, source)
 			b, srv := getFrom(t, c.replies...)
@@ -383,7 +371,7 @@ func TestDownloadGivesUp(t *testing.T) {
 			says: "a request with a body is not resumed",
 		},
 	} {
-		downloadBubble(t, "L11 "+name, func(t *testing.T) {
+		inBubble(t, "L11 "+name, func(t *testing.T) {
 			before := map[string]string{"a": "as it was"}
 			dir := dirWith(t, before)
 			srv := connectiontest.NewServer(t, connectiontest.Sequence(c.replies...))
@@ -431,7 +419,7 @@ func TestDownloadResumePolicy(t *testing.T) {
 		wantFiles(t, dir, map[string]string{"a": source})
 		wantRequests(t, srv, 2)
 	})
-	downloadBubble(t, "Check", func(t *testing.T) {
+	inBubble(t, "Check", func(t *testing.T) {
 		dir := t.TempDir()
 		b, _ := getFrom(t, answer(200, 0, 50, "ETag: "+etag), connectiontest.Status(416), whole())
 		var seen []int
@@ -543,7 +531,7 @@ func TestDownloadResumeNoCredential(t *testing.T) {
 // A reset connection, a redirect to somewhere else on the way, and the retries of the connection.
 func TestDownloadResumeOnTheWay(t *testing.T) {
 	t.Parallel()
-	downloadBubble(t, "reset", func(t *testing.T) {
+	inBubble(t, "reset", func(t *testing.T) {
 		dir := t.TempDir()
 		network := connectiontest.NewNetwork(t)
 		first := true
@@ -563,7 +551,7 @@ func TestDownloadResumeOnTheWay(t *testing.T) {
 			t.Errorf("the requests were not for (-want +got):\n%s", diff)
 		}
 	})
-	downloadBubble(t, "redirects", func(t *testing.T) {
+	inBubble(t, "redirects", func(t *testing.T) {
 		dir := t.TempDir()
 		moved := connectiontest.Status(302).Header("Location", "/b")
 		b, srv := getFrom(t, moved, answer(200, 0, 50, "ETag: "+etag), moved, partial(50, 100))
@@ -575,7 +563,7 @@ func TestDownloadResumeOnTheWay(t *testing.T) {
 			t.Errorf("the requests were not for (-want +got):\n%s", diff)
 		}
 	})
-	downloadBubble(t, "retries of the connection", func(t *testing.T) {
+	inBubble(t, "retries of the connection", func(t *testing.T) {
 		dir := t.TempDir()
 		down := connectiontest.Status(503)
 		srv := connectiontest.NewServer(t, connectiontest.Sequence(
@@ -605,4 +593,27 @@ func rawReset(conn net.Conn, first *bool, read <-chan struct{}) {
 	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nETag: "+etag+"\r\n\r\n"+source[:50])
 	<-read
 	_ = connectiontest.Reset(conn)
+}
+
+// A 503 inside an error is that of another request.
+func TestDownloadOutage(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string][]request.DownloadOption{
+		"the first of several": nil,
+		"the last":             {request.Resumes(1)},
+	} {
+		inBubble(t, "L11 a resume without a credential, "+name, func(t *testing.T) {
+			cause, dir := outage(), t.TempDir()
+			srv := connectiontest.NewServer(t, connectiontest.Sequence(answer(200, 0, 50, "ETag: "+etag), partial(50, 100)))
+			get := request.Get(connectTo(t, srv, "", failing(cause)), "/export")
+			began := time.Now()
+			_, err := request.Download(t.Context(), get, filepath.Join(dir, "a"), options...)
+			wantOutage(t, err, cause)
+			wantRequests(t, srv, 1)
+			wantFiles(t, dir, map[string]string{})
+			if took := time.Since(began); took != 0 {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
 }

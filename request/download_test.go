@@ -38,46 +38,6 @@ var source = func() string {
 // whole answers with all of the source.
 func whole() connectiontest.Reply { return connectiontest.Text(200, source) }
 
-// wantFiles checks that the directory has these files with these contents, and nothing else.
-func wantFiles(t *testing.T, dir string, want map[string]string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := make(map[string]string)
-	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			data = []byte(e.Type().String())
-		}
-		got[e.Name()] = string(data)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the directory is not as expected (-want +got):\n%s", diff)
-	}
-}
-
-// dirWith returns a new directory with these files.
-func dirWith(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// wantRequests checks how many requests a server got.
-func wantRequests(t *testing.T, srv *connectiontest.Server, want int) {
-	t.Helper()
-	if got := len(srv.Requests()); got != want {
-		t.Errorf("the server got %d requests, want %d", got, want)
-	}
-}
-
 // getFrom describes a GET to a new server with these answers.
 func getFrom(
 	t *testing.T, replies ...http.Handler,

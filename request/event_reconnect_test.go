@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -140,7 +141,7 @@ func TestEventResume(t *testing.T) {
 			[]string{"a"}, []string{"-", "\u00e4\u20ac"},
 		},
 	} {
-		bubbleOfStream(t, tt.name, func(t *testing.T) {
+		inBubble(t, tt.name, func(t *testing.T) {
 			conn, srv := streaming(t, nil, tt.replies...)
 			got, err := all(t, request.Events(t.Context(), request.Get(conn, "/x"), tt.options...))
 			if err != nil {
@@ -150,7 +151,7 @@ func TestEventResume(t *testing.T) {
 			wantSame(t, "ids sent", sentIDs(srv), tt.ids)
 		})
 	}
-	bubbleOfStream(t, "an event has the id of the stream before", func(t *testing.T) {
+	inBubble(t, "an event has the id of the stream before", func(t *testing.T) {
 		conn, _ := streaming(t, nil, stream("id: 1\ndata: a\n\n"), stream("data: b\n\nid:\ndata: c\n\n"), nothingMore)
 		got, _ := all(t, request.Events(t.Context(), request.Get(conn, "/x")))
 		wantSame(t, "events", got, []request.Event{
@@ -177,14 +178,14 @@ func TestEventOnce(t *testing.T) {
 		}, nil},
 		"GET without reconnects": {get, []request.EventOption{request.Reconnects(0)}},
 	} {
-		bubbleOfStream(t, name+": an end is the end", func(t *testing.T) {
+		inBubble(t, name+": an end is the end", func(t *testing.T) {
 			conn, srv := streaming(t, nil, stream("retry: 1\nid: 1\ndata: a\n\n"))
 			got, err := all(t, request.Events(t.Context(), c.build(conn), c.options...))
 			if err != nil || len(got) != 1 || len(srv.Requests()) != 1 {
 				t.Errorf("%v, %v, %d requests", got, err, len(srv.Requests()))
 			}
 		})
-		bubbleOfStream(t, name+": a cut is an error", func(t *testing.T) {
+		inBubble(t, name+": a cut is an error", func(t *testing.T) {
 			conn, srv := streaming(t, nil, cutStream("data: a\n\ndata: b\n"))
 			got, err := all(t, request.Events(t.Context(), c.build(conn), c.options...))
 			e := wantStage[*request.Error](t, err, request.StageRead)
@@ -192,7 +193,7 @@ func TestEventOnce(t *testing.T) {
 				t.Errorf("%v, %v, %d requests", got, err, len(srv.Requests()))
 			}
 		})
-		bubbleOfStream(t, "L8 "+name+": silence is an error", func(t *testing.T) {
+		inBubble(t, "L8 "+name+": silence is an error", func(t *testing.T) {
 			conn, srv := streaming(t, []connection.Option{
 				connection.WithTimeouts(connection.Timeouts{Idle: time.Minute}),
 			}, openStream("data: a\n\n"))
@@ -264,7 +265,7 @@ func TestEventWaits(t *testing.T) {
 		{"a Retry-After that is too short", []http.Handler{oneEvent, after(503, "0")}, nil,
 			[]bounds{first, {time.Second, 1200 * time.Millisecond}}},
 	} {
-		bubbleOfStream(t, tt.name, func(t *testing.T) {
+		inBubble(t, tt.name, func(t *testing.T) {
 			clock := &arrivals{next: connectiontest.Sequence(append(slices.Clone(tt.replies), nothingMore)...)}
 			conn, _ := streaming(t, nil, clock)
 			if _, err := all(t, request.Events(t.Context(), request.Get(conn, "/x"), tt.options...)); err != nil {
@@ -281,7 +282,7 @@ func TestEventWaits(t *testing.T) {
 			}
 		})
 	}
-	bubbleOfStream(t, "the waits differ", func(t *testing.T) {
+	inBubble(t, "the waits differ", func(t *testing.T) {
 		replies := append(slices.Repeat([]http.Handler{oneEvent}, 20), nothingMore)
 		clock := &arrivals{next: connectiontest.Sequence(replies...)}
 		conn, _ := streaming(t, nil, clock)
@@ -329,7 +330,7 @@ func TestEventGivenUp(t *testing.T) {
 			oneEvent, status(302).Header("Location", "http://api.example.test/x"),
 		}, nil, request.StageSend, 2, 1, false},
 	} {
-		bubbleOfStream(t, tt.name, func(t *testing.T) {
+		inBubble(t, tt.name, func(t *testing.T) {
 			conn, srv := streaming(t, []connection.Option{silent}, tt.replies...)
 			got, err := all(t, request.Events(t.Context(), request.Get(conn, "/x"), tt.options...))
 			wantStage[error](t, err, tt.stage)
@@ -341,7 +342,7 @@ func TestEventGivenUp(t *testing.T) {
 			}
 		})
 	}
-	bubbleOfStream(t, "nobody there", func(t *testing.T) {
+	inBubble(t, "nobody there", func(t *testing.T) {
 		conn, srv := streaming(t, nil, feedOf(eventStream, func(send func(string), _ *http.Request) { send("data: a\n\n") }))
 		var last error
 		for _, err := range request.Events(t.Context(), request.Get(conn, "/x"), request.Reconnects(2)) {
@@ -353,7 +354,7 @@ func TestEventGivenUp(t *testing.T) {
 			t.Errorf("error is %v", last)
 		}
 	})
-	bubbleOfStream(t, "somebody else there", func(t *testing.T) {
+	inBubble(t, "somebody else there", func(t *testing.T) {
 		n := connectiontest.NewNetwork(t)
 		wrong := n.Certificate("other.example.test")
 		var mu sync.Mutex
@@ -420,7 +421,7 @@ func authorizations(srv *connectiontest.Server) []string {
 // The credential is asked for anew with each reconnect, and goes to its origin only.
 func TestEventCredentials(t *testing.T) {
 	t.Parallel()
-	bubbleOfStream(t, "L6 a token that was revoked meanwhile is renewed", func(t *testing.T) {
+	inBubble(t, "L6 a token that was revoked meanwhile is renewed", func(t *testing.T) {
 		conn, srv := streaming(t, []connection.Option{connection.WithAuth(auth.Bearer(&renewingTokens{}))},
 			stream("id: 1\ndata: a\n\n"), status(401), stream("data: b\n\n"), nothingMore)
 		got, err := all(t, request.Events(t.Context(), request.Get(conn, "/x")))
@@ -433,7 +434,7 @@ func TestEventCredentials(t *testing.T) {
 		})
 		wantSame(t, "ids sent", sentIDs(srv), []string{"-", "1", "1", "1"})
 	})
-	bubbleOfStream(t, "L9 a token that expires does not cut the stream, the next request has another", func(t *testing.T) {
+	inBubble(t, "L9 a token that expires does not cut the stream, the next request has another", func(t *testing.T) {
 		long := feedOf(eventStream, func(send func(string), _ *http.Request) {
 			for range 240 {
 				time.Sleep(30 * time.Second)
@@ -450,7 +451,7 @@ func TestEventCredentials(t *testing.T) {
 		}
 		wantSame(t, "credentials", authorizations(srv), []string{"Bearer tok-1", "Bearer tok-2"})
 	})
-	bubbleOfStream(t, "L6 a redirect to another origin gets neither the credential nor the id", func(t *testing.T) {
+	inBubble(t, "L6 a redirect to another origin gets neither the credential nor the id", func(t *testing.T) {
 		n := connectiontest.NewNetwork(t)
 		home := n.Serve("https://api.example.test", connectiontest.Sequence(
 			stream("id: 1\ndata: a\n\n"),
@@ -482,7 +483,7 @@ func TestEventTime(t *testing.T) {
 	for name, part := range map[string]string{
 		"events": "data: a\n\n", "comments": ": x\n", "empty lines": "\n", "parts of a line": "x",
 	} {
-		bubbleOfStream(t, "L8 kept alive by "+name, func(t *testing.T) {
+		inBubble(t, "L8 kept alive by "+name, func(t *testing.T) {
 			conn, srv := streaming(t, []connection.Option{limits}, feedOf(eventStream, func(send func(string), _ *http.Request) {
 				for range 10 {
 					time.Sleep(4 * time.Minute)
@@ -496,7 +497,7 @@ func TestEventTime(t *testing.T) {
 			}
 		})
 	}
-	bubbleOfStream(t, "L8 an idle stream is reconnected", func(t *testing.T) {
+	inBubble(t, "L8 an idle stream is reconnected", func(t *testing.T) {
 		clock := &arrivals{next: connectiontest.Sequence(openStream("id: 1\ndata: a\n\n"), nothingMore)}
 		conn, srv := streaming(t, []connection.Option{limits}, clock)
 		got, err := all(t, request.Events(t.Context(), request.Get(conn, "/x")))
@@ -509,7 +510,7 @@ func TestEventTime(t *testing.T) {
 			t.Errorf("waits are %v", w)
 		}
 	})
-	bubbleOfStream(t, "a slow consumer is not an idle server", func(t *testing.T) {
+	inBubble(t, "a slow consumer is not an idle server", func(t *testing.T) {
 		conn, srv := streaming(t, []connection.Option{limits}, feedOf(eventStream, func(send func(string), _ *http.Request) {
 			send("data: a\n\n")
 			send("data: b\n\n")
@@ -544,7 +545,7 @@ func TestEventContext(t *testing.T) {
 		{"in the first request", []http.Handler{status(200).Delay(time.Hour)}, request.StageSend},
 	} {
 		for _, how := range []string{"deadline", "cancel"} {
-			bubbleOfStream(t, tt.name+", "+how, func(t *testing.T) {
+			inBubble(t, tt.name+", "+how, func(t *testing.T) {
 				want := context.DeadlineExceeded
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
@@ -570,7 +571,7 @@ func TestEventContext(t *testing.T) {
 			})
 		}
 	}
-	bubbleOfStream(t, "in the loop, at the end of a stream", func(t *testing.T) {
+	inBubble(t, "in the loop, at the end of a stream", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		s := connectiontest.NewNetwork(t).ServeRaw("http://127.0.0.1:8080", func(conn net.Conn) {
@@ -589,4 +590,56 @@ func TestEventContext(t *testing.T) {
 			t.Errorf("error is %v after %v", last, time.Since(began))
 		}
 	})
+}
+
+// outage is what an authenticator fails with: the answer to a request of its own, which others may hold as well.
+func outage() *request.ResponseError {
+	return &request.ResponseError{
+		Status: 503, Header: http.Header{"Retry-After": {"40"}}, Method: "POST", URL: "https://login.example.test/token",
+	}
+}
+
+// failing returns an authenticator that works once, and from then on fails with err.
+func failing(err error) connection.Option {
+	var n atomic.Int32
+	return connection.WithAuth(auth.Func(func(req *http.Request) error {
+		if n.Add(1) > 1 {
+			return err
+		}
+		req.Header.Set("X-Key", "1")
+		return nil
+	}))
+}
+
+// wantOutage checks that a request ended with what its authenticator failed with, which is as it was.
+func wantOutage(t *testing.T, err error, cause *request.ResponseError) {
+	t.Helper()
+	e, ok := err.(*request.Error) //nolint:errorlint // the outermost counts
+	if !ok || e.Stage != request.StageAuth || !errors.Is(err, cause) {
+		t.Errorf("error %T %v, want an *Error of StageAuth around the cause", err, err)
+	}
+	if cause.Err != nil || cause.Error() != outage().Error() {
+		t.Errorf("the cause is now %v", cause)
+	}
+}
+
+// A 503 inside an error is that of another request.
+func TestEventOutage(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string][]request.EventOption{
+		"the first of several": nil,
+		"the last":             {request.Reconnects(1)},
+	} {
+		inBubble(t, "L6 a reconnect without a credential, "+name, func(t *testing.T) {
+			cause := outage()
+			conn, srv := streaming(t, []connection.Option{failing(cause)}, oneEvent)
+			began := time.Now()
+			got, err := all(t, request.Events(t.Context(), request.Get(conn, "/x"), options...))
+			wantOutage(t, err, cause)
+			wantRequests(t, srv, 1)
+			if took := time.Since(began); len(got) != 1 || took > time.Second {
+				t.Errorf("%d events after %v", len(got), took)
+			}
+		})
+	}
 }

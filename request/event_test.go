@@ -12,21 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/connection/connectiontest"
 	"github.com/restconn/restconn/request"
 )
-
-// bubbleOfStream runs a case on a clock of its own.
-func bubbleOfStream(t *testing.T, name string, f func(t *testing.T)) {
-	t.Helper()
-	t.Run(name, func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, f)
-	})
-}
 
 // feedOf is a handler that answers with a stream. f sends parts of it, each of which is on the wire at once.
 func feedOf(contentType string, f func(send func(part string), req *http.Request)) http.HandlerFunc {
@@ -79,24 +68,6 @@ func streaming(
 	return connectTo(t, srv, "", opts...), srv
 }
 
-// all ranges over a sequence to its end. It fails if anything comes after an error, or with it.
-func all[T any](t *testing.T, seq iter.Seq2[T, error]) (values []T, err error) {
-	t.Helper()
-	for v, e := range seq {
-		var none T
-		switch {
-		case err != nil:
-			t.Errorf("after the error came %v, %v", v, e)
-		case e != nil && !cmp.Equal(v, none):
-			t.Errorf("beside the error came %v", v)
-		case e == nil:
-			values = append(values, v)
-		}
-		err = e
-	}
-	return values, err
-}
-
 // data returns the data of events.
 func data(events []request.Event) []string {
 	var texts []string
@@ -104,13 +75,6 @@ func data(events []request.Event) []string {
 		texts = append(texts, e.Data)
 	}
 	return texts
-}
-
-func wantSame(t *testing.T, what string, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
 }
 
 func message(text string) request.Event { return request.Event{Type: "message", Data: text} }
@@ -186,7 +150,7 @@ func TestEventAtOnce(t *testing.T) {
 	for name, end := range map[string]string{
 		"LF": "\n\n", "CR": "\r\r", "CRLF": "\r\n\r\n", "CRLF without its LF": "\r\n\r",
 	} {
-		bubbleOfStream(t, name, func(t *testing.T) {
+		inBubble(t, name, func(t *testing.T) {
 			conn, _ := streaming(t, nil, openStream("data: a"+end))
 			began := time.Now()
 			for e, err := range request.Events(t.Context(), request.Get(conn, "/x")) {
@@ -292,7 +256,7 @@ func TestEventAnswer(t *testing.T) {
 		})
 	}
 	for _, contentType := range []string{"", "text/html", "application/json", "text/event-streams", "text/plain"} {
-		bubbleOfStream(t, "no stream: "+contentType, func(t *testing.T) {
+		inBubble(t, "no stream: "+contentType, func(t *testing.T) {
 			conn, srv := streaming(t, nil, feedOf(contentType, func(send func(string), req *http.Request) {
 				send("data: a\n\n")
 				<-req.Context().Done() // the body has no end
@@ -438,7 +402,7 @@ func TestEventLeaving(t *testing.T) {
 		for method, build := range map[string]func(*connection.Connection, string) request.Builder{
 			"GET": request.Get, "POST": request.Post,
 		} {
-			bubbleOfStream(t, "L7 "+name+" "+method, func(t *testing.T) {
+			inBubble(t, "L7 "+name+" "+method, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				ended := make(chan bool, 1)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/request"
@@ -29,15 +28,7 @@ func openShop() (*connection.Connection, func()) {
 	mux.HandleFunc("GET /gone", answer(404, "application/json", `{"item":"none"}`))
 	mux.HandleFunc("GET /broke", answer(403, "application/problem+json",
 		`{"type":"https://example.com/probs/out-of-credit","title":"Not enough credit.","balance":30}`))
-	server := httptest.NewServer(mux)
-	conn, err := connection.New(server.URL)
-	if err != nil {
-		panic(err)
-	}
-	return conn, func() {
-		_ = conn.Close()
-		server.Close()
-	}
+	return serveExample(mux)
 }
 
 type Order struct {

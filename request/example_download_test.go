@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +22,7 @@ const report = "id,name\n1,Ann\n2,Bob\n"
 // directory. The function that it returns closes and removes them.
 func openReports() (conn *connection.Connection, dir string, stop func()) {
 	first := true
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	conn, hangUp := serveExample(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Disposition", `attachment; filename="../reports/users.csv"`)
 		w.Header().Set("ETag", `"1"`)
 		if first {
@@ -34,17 +33,12 @@ func openReports() (conn *connection.Connection, dir string, stop func()) {
 		}
 		http.ServeContent(w, req, "", time.Time{}, strings.NewReader(report))
 	}))
-	conn, err := connection.New(server.URL)
-	if err != nil {
-		panic(err)
-	}
-	dir, err = os.MkdirTemp("", "reports")
+	dir, err := os.MkdirTemp("", "reports")
 	if err != nil {
 		panic(err)
 	}
 	return conn, dir, func() {
-		_ = conn.Close()
-		server.Close()
+		hangUp()
 		_ = os.RemoveAll(dir)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"time"
 
 	"github.com/restconn/restconn/connection"
@@ -36,15 +35,7 @@ func openStreams() (*connection.Connection, func()) {
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		_, _ = io.WriteString(w, "{\"id\":\"ann\",\"name\":\"Ann\"}\n{\"id\":\"bob\",\"name\":\"Bob\"}\n{\"id\":")
 	})
-	server := httptest.NewServer(mux)
-	conn, err := connection.New(server.URL)
-	if err != nil {
-		panic(err)
-	}
-	return conn, func() {
-		_ = conn.Close()
-		server.Close()
-	}
+	return serveExample(mux)
 }
 
 // A stream that ends is resumed where it was, until the server says that there is nothing more.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 
 	"github.com/restconn/restconn/connection"
@@ -17,7 +16,7 @@ import (
 // way that there is. The function that it returns closes both.
 func openLibrary() (*connection.Connection, func()) {
 	books := []string{"Emma", "Ulysses", "Walden", "Dracula", "Solaris"}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	return serveExample(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		begin, _ := strconv.Atoi(req.FormValue("from"))
 		begin = min(begin, len(books))
 		end := min(begin+2, len(books))
@@ -33,14 +32,6 @@ func openLibrary() (*connection.Connection, func()) {
 		}
 		_ = json.NewEncoder(w).Encode(Shelf{Books: books[begin:end], Next: next})
 	}))
-	conn, err := connection.New(server.URL)
-	if err != nil {
-		panic(err)
-	}
-	return conn, func() {
-		_ = conn.Close()
-		server.Close()
-	}
 }
 
 type Shelf struct {

@@ -47,7 +47,12 @@ func openExample() (*connection.Connection, func()) {
 	mux.HandleFunc("GET /lines", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "one\ntwo\n")
 	})
-	server := httptest.NewServer(mux)
+	return serveExample(mux)
+}
+
+// serveExample opens a connection to a server of its own. The function that it returns closes both.
+func serveExample(h http.Handler) (*connection.Connection, func()) {
+	server := httptest.NewServer(h)
 	conn, err := connection.New(server.URL)
 	if err != nil {
 		panic(err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 
@@ -16,7 +15,7 @@ import (
 // openUploads opens a connection to a server that says what it was sent, and makes a file. The function that it returns
 // cleans up.
 func openUploads() (conn *connection.Connection, path string, stop func()) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	conn, hangUp := serveExample(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		form, err := req.MultipartReader()
 		if err != nil {
 			data, _ := io.ReadAll(req.Body)
@@ -28,10 +27,6 @@ func openUploads() (conn *connection.Connection, path string, stop func()) {
 			_, _ = fmt.Fprintf(w, "%s %q: %s\n", part.FormName(), part.FileName(), data)
 		}
 	}))
-	conn, err := connection.New(server.URL)
-	if err != nil {
-		panic(err)
-	}
 	dir, err := os.MkdirTemp("", "restconn")
 	if err != nil {
 		panic(err)
@@ -41,9 +36,8 @@ func openUploads() (conn *connection.Connection, path string, stop func()) {
 		panic(err)
 	}
 	return conn, path, func() {
+		hangUp()
 		_ = os.RemoveAll(dir)
-		_ = conn.Close()
-		server.Close()
 	}
 }
 

@@ -130,6 +130,8 @@ func TestExpectStatusBeside(t *testing.T) {
 		for _, status := range []int{-1, 0, 100, 199, 600} {
 			wantStage[*request.Error](t, b.ExpectStatus(200, status).Exec(t.Context()), request.StageBuild)
 		}
+		wantStage[*request.Error](t, b.ExpectStatus().Exec(t.Context()), request.StageBuild)
+		wantStage[*request.Error](t, b.ExpectStatus(200).ExpectStatus().Exec(t.Context()), request.StageBuild)
 		if _, err := b.ExpectStatus(200).Request(t.Context()); err == nil {
 			t.Error("an *http.Request has an expected status")
 		}

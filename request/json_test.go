@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/big"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -191,11 +190,8 @@ func TestHostileJSONMemory(t *testing.T) { //nolint:paralleltest // it counts wh
 			if strings.Contains(name, "strictly") {
 				b = b.Codec(request.StrictJSON())
 			}
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			_, _ = request.Do[struct{ Value int }](t.Context(), b)
-			runtime.ReadMemStats(&after)
-			if got := (after.TotalAlloc - before.TotalAlloc) / size; got > c.most+2 {
+			n := allocated(func() { _, _ = request.Do[struct{ Value int }](t.Context(), b) })
+			if got := n / size; got > c.most+2 {
 				t.Errorf("it took %d times the size of the body, want %d at most", got, c.most)
 			}
 		})

@@ -8,8 +8,10 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"runtime"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,17 +227,16 @@ func TestJSONLinesMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, err = all(t, request.JSONLines[any](t.Context(), request.Get(conn, "/x"), request.MaxLineSize(limit)))
-	runtime.ReadMemStats(&after)
+	n := allocated(func() {
+		_, err = all(t, request.JSONLines[any](t.Context(), request.Get(conn, "/x"), request.MaxLineSize(limit)))
+	})
 	if !errors.Is(err, request.ErrLineTooLarge) {
 		t.Errorf("error is %v", err)
 	}
 	if body.read > limit+1 {
 		t.Errorf("L10 %d bytes were read for a limit of %d", body.read, limit)
 	}
-	if n := after.TotalAlloc - before.TotalAlloc; n > 5*limit/2 {
+	if n > 5*limit/2 {
 		t.Errorf("L10 %d bytes were allocated for a limit of %d", n, limit)
 	}
 }
@@ -280,7 +281,7 @@ func TestJSONLinesAnswer(t *testing.T) {
 			}
 		})
 	}
-	bubbleOfStream(t, "another type is not read, and its connection closed", func(t *testing.T) {
+	inBubble(t, "another type is not read, and its connection closed", func(t *testing.T) {
 		conn, srv := streaming(t, nil, feedOf("text/html", func(send func(string), req *http.Request) {
 			send("<html>")
 			<-req.Context().Done()
@@ -354,7 +355,7 @@ func TestJSONLinesBroken(t *testing.T) {
 		<-req.Context().Done()
 	})
 	retry := connection.WithRetry(connection.Retry{Max: 3})
-	bubbleOfStream(t, "L10 cut", func(t *testing.T) {
+	inBubble(t, "L10 cut", func(t *testing.T) {
 		conn, srv := streaming(t, []connection.Option{retry}, cut)
 		got, err := all(t, request.JSONLines[item](t.Context(), request.Get(conn, "/x")))
 		wantStage[*request.Error](t, err, request.StageRead)
@@ -363,7 +364,7 @@ func TestJSONLinesBroken(t *testing.T) {
 			t.Errorf("%v, %d requests", err, len(srv.Requests()))
 		}
 	})
-	bubbleOfStream(t, "L8 silent", func(t *testing.T) {
+	inBubble(t, "L8 silent", func(t *testing.T) {
 		conn, srv := streaming(t, []connection.Option{retry, connection.WithTimeouts(connection.Timeouts{
 			Attempt: time.Second, Total: 2 * time.Second, Idle: time.Minute,
 		})}, silent)
@@ -376,7 +377,7 @@ func TestJSONLinesBroken(t *testing.T) {
 			t.Errorf("%v after %v, %d requests", err, time.Since(began), len(srv.Requests()))
 		}
 	})
-	bubbleOfStream(t, "cancelled", func(t *testing.T) {
+	inBubble(t, "cancelled", func(t *testing.T) {
 		conn, srv := streaming(t, nil, silent)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -387,7 +388,7 @@ func TestJSONLinesBroken(t *testing.T) {
 			t.Errorf("%v, %d connections are open", err, srv.OpenConns())
 		}
 	})
-	bubbleOfStream(t, "L9 long, with a token that expires and a consumer that takes its time", func(t *testing.T) {
+	inBubble(t, "L9 long, with a token that expires and a consumer that takes its time", func(t *testing.T) {
 		conn, srv := streaming(t, []connection.Option{
 			connection.WithAuth(auth.Bearer(&renewingTokens{ttl: time.Hour})),
 			connection.WithTimeouts(connection.Timeouts{Attempt: time.Second, Total: 2 * time.Second, Idle: time.Minute}),
@@ -428,7 +429,7 @@ func TestJSONLinesBroken(t *testing.T) {
 			}
 		},
 	} {
-		bubbleOfStream(t, "L7 "+name, func(t *testing.T) {
+		inBubble(t, "L7 "+name, func(t *testing.T) {
 			conn, srv := streaming(t, nil, silent)
 			began := time.Now()
 			leave(request.JSONLines[item](t.Context(), request.Get(conn, "/x")))
@@ -438,7 +439,7 @@ func TestJSONLinesBroken(t *testing.T) {
 			}
 		})
 	}
-	bubbleOfStream(t, "a bad line closes the body", func(t *testing.T) {
+	inBubble(t, "a bad line closes the body", func(t *testing.T) {
 		conn, srv := streaming(t, nil, feedOf(lineType, func(send func(string), req *http.Request) {
 			send("x\n")
 			<-req.Context().Done()
@@ -450,7 +451,7 @@ func TestJSONLinesBroken(t *testing.T) {
 			t.Errorf("%d connections are open", n)
 		}
 	})
-	bubbleOfStream(t, "a value comes when its line has ended", func(t *testing.T) {
+	inBubble(t, "a value comes when its line has ended", func(t *testing.T) {
 		conn, _ := streaming(t, nil, silent)
 		began, n := time.Now(), 0
 		for v, err := range request.JSONLines[item](t.Context(), request.Get(conn, "/x")) {
@@ -496,4 +497,101 @@ func TestJSONLinesMisuse(t *testing.T) {
 			t.Errorf("the server saw %d connections, want none", n)
 		}
 	})
+}
+
+// One sequence can be ranged over by many: each sends a request of its own, whole.
+func TestJSONLinesConcurrently(t *testing.T) {
+	t.Parallel()
+	t.Run("L10 a POST with a body, ranged over by 20 goroutines at once", func(t *testing.T) {
+		t.Parallel()
+		const ranges = 20
+		conn, srv := streaming(t, nil, lines("{\"a\":1}\n{\"a\":2}\n"))
+		var reports atomic.Int64
+		post := request.Post(conn, "/x").JSON(item{7}).UploadProgress(func(request.Progress) { reports.Add(1) })
+		seq := request.JSONLines[item](t.Context(), post)
+		var wg sync.WaitGroup
+		for range ranges {
+			wg.Go(func() {
+				if got, err := all(t, seq); err != nil || !slices.Equal(got, []item{{1}, {2}}) {
+					t.Errorf("%v, %v", got, err)
+				}
+			})
+		}
+		wg.Wait()
+		sent := srv.Requests()
+		for _, r := range sent {
+			if string(r.Body) != `{"a":7}` {
+				t.Errorf("the server got %s", r.Body)
+			}
+		}
+		if len(sent) != ranges || reports.Load() != 2*ranges {
+			t.Errorf("%d requests and %d reports for %d ranges", len(sent), reports.Load(), ranges)
+		}
+	})
+}
+
+// Several Content-Type fields are the list that they stand for, as they are to Do.
+func TestJSONLinesContentTypes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		types []string
+		ok    bool
+	}{
+		"I8 the same type twice":               {[]string{lineType, lineType}, true},
+		"I8 two types, lines first":            {[]string{lineType, "text/html"}, false},
+		"I8 two types, lines last":             {[]string{"text/html", lineType}, false},
+		"I8 two types of lines":                {[]string{lineType, "application/json"}, false},
+		"I8 a charset in a malformed type":     {[]string{"application/json; charset=utf-16; x"}, false},
+		"I8 a charset that is not a parameter": {[]string{"application/json charset=utf-16"}, false},
+		"I11 charset=utf8":                     {[]string{lineType + "; charset=utf8"}, true},
+		"I11 charset=ascii":                    {[]string{lineType + "; charset=ascii"}, true},
+		"I11 utf-8 without a name":             {[]string{lineType + "; utf-8"}, true},
+		"I11 charset=utf-16":                   {[]string{lineType + "; charset=utf-16"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, _ := streaming(t, nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["Content-Type"] = c.types
+				_, _ = io.WriteString(w, "{\"a\":1}\n")
+			}))
+			got, err := all(t, request.JSONLines[item](t.Context(), request.Get(conn, "/x")))
+			if c.ok {
+				if err != nil || len(got) != 1 {
+					t.Errorf("%v, %v", got, err)
+				}
+				return
+			}
+			wantStage[*request.DecodeError](t, err, request.StageDecode)
+		})
+	}
+}
+
+func TestEventsContentTypes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		types []string
+		ok    bool
+	}{
+		"I8 the same type twice":     {[]string{eventStream, eventStream}, true},
+		"I8 two types, events first": {[]string{eventStream, "text/html"}, false},
+		"I8 two types, events last":  {[]string{"text/html", eventStream}, false},
+		"I8 no type":                 {[]string{""}, false},
+		"I8 another parameter":       {[]string{eventStream + "; x=y"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, _ := streaming(t, nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["Content-Type"] = c.types
+				_, _ = io.WriteString(w, "data: a\n\n")
+			}))
+			got, err := all(t, request.Events(t.Context(), request.Get(conn, "/x"), request.Reconnects(0)))
+			if c.ok {
+				if err != nil || len(got) != 1 {
+					t.Errorf("%v, %v", got, err)
+				}
+				return
+			}
+			wantStage[*request.DecodeError](t, err, request.StageDecode)
+		})
+	}
 }

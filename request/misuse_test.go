@@ -96,22 +96,19 @@ func TestNotRetried(t *testing.T) {
 			time.Second, "outlast the deadline",
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				srv := connectiontest.NewServer(t, c.reply)
-				conn := connectTo(t, srv, "",
-					connection.WithRetry(connection.Retry{Max: 1, Wait: connection.Constant(10 * time.Second)}))
-				ctx, cancel := context.WithTimeout(t.Context(), c.limit)
-				defer cancel()
-				err := c.build(conn).Exec(ctx)
-				if !errors.Is(err, request.Status(503)) || !strings.Contains(err.Error(), c.want) {
-					t.Errorf("error %v, want a 503 that says %s", err, c.want)
-				}
-				if n := len(srv.Requests()); n != 1 {
-					t.Errorf("the server got %d requests, want 1", n)
-				}
-			})
+		inBubble(t, name, func(t *testing.T) {
+			srv := connectiontest.NewServer(t, c.reply)
+			conn := connectTo(t, srv, "",
+				connection.WithRetry(connection.Retry{Max: 1, Wait: connection.Constant(10 * time.Second)}))
+			ctx, cancel := context.WithTimeout(t.Context(), c.limit)
+			defer cancel()
+			err := c.build(conn).Exec(ctx)
+			if !errors.Is(err, request.Status(503)) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want a 503 that says %s", err, c.want)
+			}
+			if n := len(srv.Requests()); n != 1 {
+				t.Errorf("the server got %d requests, want 1", n)
+			}
 		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,16 +20,6 @@ import (
 	"github.com/restconn/restconn/connection/connectiontest"
 	"github.com/restconn/restconn/request"
 )
-
-// onDisk writes a file of that name, and returns its path.
-func onDisk(t *testing.T, name, content string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // wantForm sends a multipart, and checks the bytes that the server received. want has BOUND where the boundary is.
 func wantForm(t *testing.T, body request.Body, want string, opts ...connection.Option) connectiontest.Request {
@@ -235,8 +224,10 @@ func TestMultipartRefused(t *testing.T) {
 		{"an empty multipart in a multipart", field.Part("p", request.Multipart()), nil, "p", "has no part", nil},
 		{"a file name without file", field.FileName("p", "x.txt"), nil, "p", "no file for this", nil},
 		{"a file name for a field", field.FileName("a", "x.txt"), nil, "a", "no file for this", nil},
-		{"a second file name", field.FileFrom("p", x).FileName("p", "1").FileName("p", "2"), nil,
-			"p", "no file for this", nil},
+		{
+			"a second file name", field.FileFrom("p", x).FileName("p", "1").FileName("p", "2"), nil,
+			"p", "no file for this", nil,
+		},
 		{"an empty file name", field.FileFrom("p", x).FileName("p", ""), nil, "p", "file name is empty", nil},
 		{"L1 control characters in a name", field.Field("p\x00", "1"), nil, "p\x00", "control characters", nil},
 		{"L1 control characters in a file name", field.FileFrom("p", x).FileName("p", "\x1b[2J"), nil, "p", "control", nil},

@@ -116,7 +116,7 @@ func TestMalformedNextLink(t *testing.T) {
 		if !strings.ContainsAny(link, "\r\n\x00\x1b\x7f") { // which net/http refuses in a header
 			reply = reply.Header("Link", "<"+link+">; rel=next")
 		}
-		srv := serve(t, reply)
+		srv := connectiontest.NewServer(t, reply)
 		got := walk(t, request.Pages(t.Context(), request.Get(connectTo(t, srv, ""), "/x"), next))
 		text := wantPageError(t, got.err, nil)
 		if len(got.values) != 1 || got.cursors[0] != "" || len(srv.Requests()) != 1 {
@@ -141,13 +141,13 @@ func TestMalformedNextLink(t *testing.T) {
 	}
 	t.Run("empty target", func(t *testing.T) {
 		t.Parallel()
-		srv := serve(t, linked("<>; rel=next"))
+		srv := connectiontest.NewServer(t, linked("<>; rel=next"))
 		got := walk(t, request.Pages(t.Context(), request.Get(connectTo(t, srv, ""), "/x"), request.LinkHeader[[]string]()))
 		wantPageError(t, got.err, nil)
 	})
 	t.Run("H11 too long", func(t *testing.T) {
 		t.Parallel()
-		srv := serve(t, connectiontest.JSON(200, book{nil, "/" + strings.Repeat("x", 8<<10)}))
+		srv := connectiontest.NewServer(t, connectiontest.JSON(200, book{nil, "/" + strings.Repeat("x", 8<<10)}))
 		got := walk(t, request.Pages(t.Context(), request.Get(connectTo(t, srv, ""), "/x"), request.NextURL(nextOf)))
 		wantStage[*request.Error](t, got.err, request.StageBuild)
 		wantTargets(t, srv, "GET /x")
@@ -157,7 +157,9 @@ func TestMalformedNextLink(t *testing.T) {
 // User name and password of a link are not sent, and the connection's credential is.
 func TestUserinfoInNextLink(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, shelf{"/x": linked("<https://mallory:pw@api.example.test/y>; rel=next"), "/y": listed("b")})
+	srv := connectiontest.NewServer(t, shelf{
+		"/x": linked("<https://mallory:pw@api.example.test/y>; rel=next"), "/y": listed("b"),
+	})
 	first := request.Get(connectTo(t, srv, "", withBasic()), "/x")
 	got := walk(t, request.Pages(t.Context(), first, request.LinkHeader[[]string]()))
 	if got.err != nil || got.cursors[0] != homeURL+"/y" {
@@ -181,7 +183,7 @@ func TestKeyInNextLink(t *testing.T) {
 		for way, target := range map[string]string{"directly": "/x", "after a redirect": "/r"} {
 			t.Run("A4 "+name+", "+way, func(t *testing.T) {
 				t.Parallel()
-				srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				srv := connectiontest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 					switch {
 					case req.URL.Path == "/r":
 						connectiontest.Status(302).Header("Location", "/x?"+req.URL.RawQuery).ServeHTTP(w, req)
@@ -356,7 +358,7 @@ func TestResume(t *testing.T) {
 	} {
 		t.Run("H47 "+name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, server)
+			srv := connectiontest.NewServer(t, server)
 			first := request.Get(connectTo(t, srv, "", withBasic()), "/x").Query("q", "1").Header("X-Own", "1")
 			whole := walk(t, request.Pages(t.Context(), first, next))
 			if whole.err != nil || len(whole.values) < 3 {
@@ -490,7 +492,7 @@ func TestSecretPathInPages(t *testing.T) {
 		t.Run("G2 "+name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			srv := serve(t, tt.shelf)
+			srv := connectiontest.NewServer(t, tt.shelf)
 			conn := connectTo(t, srv, "", connection.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
 			first := request.Get(conn, "/bot{t}/x").PathSecret("t", secrets.Static(hidden))
 			got := walk(t, request.Pages(t.Context(), first, tt.next))

@@ -8,9 +8,9 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -116,11 +116,6 @@ func wantPageError(t *testing.T, err, want error) string {
 	return e.Error()
 }
 
-func serve(t *testing.T, h http.Handler) *connectiontest.Server {
-	t.Helper()
-	return connectiontest.NewServer(t, h)
-}
-
 // Every style, with the requests as they were read from the wire.
 func TestPageStyles(t *testing.T) {
 	t.Parallel()
@@ -211,7 +206,7 @@ func TestPageStyles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, tt.shelf)
+			srv := connectiontest.NewServer(t, tt.shelf)
 			pages := tt.pages(t.Context(), connectTo(t, srv, "/v1"))
 			if n := srv.Conns(); n != 0 {
 				t.Errorf("%d connections before the loop", n)
@@ -237,7 +232,7 @@ func TestPagesInBody(t *testing.T) {
 	t.Parallel()
 	t.Run("H47 NextURL", func(t *testing.T) {
 		t.Parallel()
-		srv := serve(t, shelf{
+		srv := connectiontest.NewServer(t, shelf{
 			"/v1/x":        connectiontest.JSON(200, book{[]string{"a"}, "/v1/x?page=b"}),
 			"/v1/x?page=b": connectiontest.JSON(200, book{nil, "?page=c"}),
 			"/v1/x?page=c": connectiontest.JSON(200, book{[]string{"b"}, "HTTPS://API.example.test:443/v1/x?page=d#f"}),
@@ -252,7 +247,7 @@ func TestPagesInBody(t *testing.T) {
 	})
 	t.Run("H47 Cursor", func(t *testing.T) {
 		t.Parallel()
-		srv := serve(t, shelf{
+		srv := connectiontest.NewServer(t, shelf{
 			"/x?after=&q=1":             connectiontest.JSON(200, book{[]string{"a"}, "t&=? 2"}),
 			"/x?q=1&after=t%26%3D%3F+2": connectiontest.JSON(200, book{nil, "t3"}),
 			"/x?q=1&after=t3":           connectiontest.JSON(200, book{[]string{"b"}, ""}),
@@ -270,7 +265,7 @@ func TestPagesInBody(t *testing.T) {
 			Q     string `json:"q"`
 			After string `json:"after,omitempty"`
 		}
-		srv := serve(t, connectiontest.Sequence(
+		srv := connectiontest.NewServer(t, connectiontest.Sequence(
 			connectiontest.JSON(200, book{[]string{"a"}, "t2"}), connectiontest.JSON(200, book{[]string{"b"}, ""})))
 		first := request.Post(connectTo(t, srv, ""), "/search").JSON(search{Q: "x"}).Header("X-Own", "1")
 		got := walk(t, request.Pages(t.Context(), first, request.NextFunc(
@@ -297,7 +292,7 @@ func TestPagesOfPost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, connectiontest.Sequence(
+			srv := connectiontest.NewServer(t, connectiontest.Sequence(
 				connectiontest.JSON(200, book{nil, "?next=2"}).Header("Link", "<?next=2>; rel=next"),
 				connectiontest.JSON(200, book{})))
 			conn := connectTo(t, srv, "", connection.WithAuth(auth.Basic("svc", secrets.Static("pw"))))
@@ -323,7 +318,7 @@ func TestPagesOfPost(t *testing.T) {
 // A body that is gone is not sent as if it were empty.
 func TestPagesWithBodyOnce(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, connectiontest.JSON(200, book{nil, "t2"}))
+	srv := connectiontest.NewServer(t, connectiontest.JSON(200, book{nil, "t2"}))
 	first := request.Post(connectTo(t, srv, ""), "/x").Body(request.Once("text/plain", strings.NewReader("once")))
 	pages := request.Pages(t.Context(), first, request.Cursor("next", nextOf))
 	for run, want := range []int{1, 0} {
@@ -341,7 +336,7 @@ func TestPagesWithBodyOnce(t *testing.T) {
 // A break sends no further request, and nothing is sent ahead.
 func TestPagesAreLazy(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, connectiontest.JSON(200, []string{"a", "b"}))
+	srv := connectiontest.NewServer(t, connectiontest.JSON(200, []string{"a", "b"}))
 	conn := connectTo(t, srv, "")
 	pages := request.Pages(t.Context(), request.Get(conn, "/x"), request.Offset("offset", count))
 	n := 0
@@ -409,7 +404,7 @@ func TestPageLoop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, tt.shelf)
+			srv := connectiontest.NewServer(t, tt.shelf)
 			first := request.Get(connectTo(t, srv, ""), "/a").Query("x", "1")
 			got := walk(t, request.Pages(t.Context(), first, tt.next))
 			wantPageError(t, got.err, request.ErrPageLoop)
@@ -423,7 +418,7 @@ func TestPageLoop(t *testing.T) {
 
 func TestMaxPages(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, connectiontest.Sequence(listed("a"), listed("b"), listed("c"), listed()))
+	srv := connectiontest.NewServer(t, connectiontest.Sequence(listed("a"), listed("b"), listed("c"), listed()))
 	first := request.Get(connectTo(t, srv, ""), "/x").Query("q", hidden)
 	next := request.Offset("offset", count)
 	got := walk(t, request.Pages(t.Context(), first, next, request.MaxPages(7), request.MaxPages(2)))
@@ -487,7 +482,7 @@ func TestMaxItems(t *testing.T) {
 	} {
 		t.Run("H47 "+name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, connectiontest.Sequence(
+			srv := connectiontest.NewServer(t, connectiontest.Sequence(
 				connectiontest.JSON(200, book{[]string{"a", "b"}, "1"}), connectiontest.JSON(200, book{[]string{"c", "d"}, "2"}),
 				connectiontest.JSON(200, book{nil, "3"}), connectiontest.JSON(200, book{[]string{"e"}, "4"}),
 				connectiontest.JSON(200, book{nil, ""})))
@@ -517,7 +512,7 @@ func TestMaxItems(t *testing.T) {
 // What is wrong in the call is found before anything is sent, and is no panic.
 func TestPagesMisuse(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, listed("a"))
+	srv := connectiontest.NewServer(t, listed("a"))
 	conn := connectTo(t, srv, "")
 	get := request.Get(conn, "/x")
 	link := request.LinkHeader[[]string]()
@@ -607,7 +602,7 @@ func TestPageFunctionErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, listed("a"))
+			srv := connectiontest.NewServer(t, listed("a"))
 			first := request.Get(connectTo(t, srv, ""), "/x")
 			if tt.first != nil {
 				first = tt.first(first)
@@ -637,7 +632,8 @@ func TestErrorInTheMiddle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, shelf{"/x": connectiontest.JSON(200, book{[]string{"a"}, "t2"}), "/x?c=t2": tt.reply})
+			first := connectiontest.JSON(200, book{[]string{"a"}, "t2"})
+			srv := connectiontest.NewServer(t, shelf{"/x": first, "/x?c=t2": tt.reply})
 			pages := request.Pages(t.Context(), request.Get(connectTo(t, srv, ""), "/x"), request.Cursor("c", nextOf))
 			got := walk(t, pages)
 			wantStage[error](t, got.err, tt.stage)
@@ -655,24 +651,21 @@ func TestErrorInTheMiddle(t *testing.T) {
 			}
 		})
 	}
-	t.Run("retried", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			srv := serve(t, connectiontest.Sequence(connectiontest.JSON(200, book{Next: "t2"}), connectiontest.Status(503),
-				connectiontest.JSON(200, book{})))
-			conn := connectTo(t, srv, "", connection.WithRetry(connection.Retry{Max: 1, Wait: connection.Constant(time.Second)}))
-			got := walk(t, request.Pages(t.Context(), request.Get(conn, "/x"), request.Cursor("c", nextOf)))
-			if got.err != nil || len(got.values) != 2 {
-				t.Errorf("%d pages, error %v", len(got.values), got.err)
-			}
-			wantTargets(t, srv, "GET /x", "GET /x?c=t2", "GET /x?c=t2")
-		})
+	inBubble(t, "retried", func(t *testing.T) {
+		srv := connectiontest.NewServer(t, connectiontest.Sequence(
+			connectiontest.JSON(200, book{Next: "t2"}), connectiontest.Status(503), connectiontest.JSON(200, book{})))
+		conn := connectTo(t, srv, "", connection.WithRetry(connection.Retry{Max: 1, Wait: connection.Constant(time.Second)}))
+		got := walk(t, request.Pages(t.Context(), request.Get(conn, "/x"), request.Cursor("c", nextOf)))
+		if got.err != nil || len(got.values) != 2 {
+			t.Errorf("%d pages, error %v", len(got.values), got.err)
+		}
+		wantTargets(t, srv, "GET /x", "GET /x?c=t2", "GET /x?c=t2")
 	})
 }
 
 func TestContextBetweenPages(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, listed("a"))
+	srv := connectiontest.NewServer(t, listed("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	n, last := 0, error(nil)
@@ -710,7 +703,7 @@ func TestPagesWithoutBody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, tt.reply)
+			srv := connectiontest.NewServer(t, tt.reply)
 			got := walk(t, request.Pages(t.Context(), request.Get(connectTo(t, srv, ""), "/x"), tt.next))
 			if got.err != nil || len(got.values) != tt.want || len(srv.Requests()) != tt.want {
 				t.Errorf("%d pages in %d requests, error %v", len(got.values), len(srv.Requests()), got.err)
@@ -722,7 +715,7 @@ func TestPagesWithoutBody(t *testing.T) {
 // Two goroutines range over the same pages without seeing each other.
 func TestPagesConcurrently(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, shelf{
+	srv := connectiontest.NewServer(t, shelf{
 		"/x": connectiontest.JSON(200, book{Next: "t"}),
 		"/x?c=t": http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			body, _ := io.ReadAll(req.Body)
@@ -744,5 +737,74 @@ func TestPagesConcurrently(t *testing.T) {
 		if got := <-done; got != "<nil> []<nil> [1]" {
 			t.Errorf("a run has %s", got)
 		}
+	}
+}
+
+// The cursor that a page was asked with asks for that page again.
+func TestPageFrom(t *testing.T) {
+	t.Parallel()
+	books := [][2]string{{"a", "?n=1"}, {"b", "?n=2"}, {"c", ""}}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		n, _ := strconv.Atoi(strings.TrimPrefix(req.FormValue("n"), "?n="))
+		if n >= len(books) {
+			connectiontest.JSON(200, book{}).ServeHTTP(w, req)
+			return
+		}
+		reply := connectiontest.JSON(200, book{[]string{books[n][0]}, books[n][1]})
+		if next := books[n][1]; next != "" {
+			reply = reply.Header("Link", "<"+next+">; rel=next")
+		}
+		reply.ServeHTTP(w, req)
+	})
+	items := func(b book) int { return len(b.Items) }
+	type pages = iter.Seq2[*request.Page[book], error]
+	for name, c := range map[string]struct {
+		next request.Next[book]
+		want []string // From of each page
+	}{
+		"LinkHeader": {request.LinkHeader[book](), []string{"", homeURL + "/x?n=1", homeURL + "/x?n=2"}},
+		"NextURL":    {request.NextURL(nextOf), []string{"", homeURL + "/x?n=1", homeURL + "/x?n=2"}},
+		"Cursor":     {request.Cursor("n", nextOf), []string{"", "?n=1", "?n=2"}},
+		"PageNumber": {request.PageNumber("n", 0, items), []string{"", "1", "2", "3"}},
+		"Offset":     {request.Offset("n", items), []string{"", "1", "2", "3"}},
+		"NextFunc": {request.NextFunc(
+			func(p *request.Page[book]) (string, error) { return strings.TrimPrefix(p.Value.Next, "?n="), nil },
+			func(first request.Builder, cursor string) request.Builder { return first.SetQuery("n", cursor) },
+		), []string{"", "1", "2"}},
+	} {
+		t.Run("H47 "+name, func(t *testing.T) {
+			t.Parallel()
+			srv := connectiontest.NewServer(t, handler)
+			first := request.Get(connectTo(t, srv, ""), "/x")
+			run := func(options ...request.PageOption) pages {
+				return request.Pages(t.Context(), first, c.next, options...)
+			}
+			var from []string
+			for page, err := range run() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				from = append(from, page.From)
+				if page.From == "" {
+					continue
+				}
+				target := srv.Requests()[len(srv.Requests())-1].Target
+				for again, err := range run(request.FromCursor(page.From)) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff(page.Value, again.Value); diff != "" || again.From != page.From || again.Number != 1 {
+						t.Errorf("page %d from %s: %s", again.Number, again.From, diff)
+					}
+					break
+				}
+				if got := srv.Requests()[len(srv.Requests())-1].Target; got != target {
+					t.Errorf("from %s: %s is asked, want %s", page.From, got, target)
+				}
+			}
+			if diff := cmp.Diff(c.want, from); diff != "" {
+				t.Errorf("From (-want +got)\n%s", diff)
+			}
+		})
 	}
 }

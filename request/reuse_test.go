@@ -31,7 +31,7 @@ func (*explosive) UnmarshalJSON([]byte) error { panic("boom") }
 
 func TestErrorsReuseConnections(t *testing.T) {
 	t.Parallel()
-	calls := 1000
+	calls := unlessRace(1000, 50)
 	if testing.Short() {
 		calls = 50
 	}
@@ -101,13 +101,14 @@ func TestErrorsReuseConnections(t *testing.T) {
 	}
 	t.Run("J1 a body that is too large gives up its connection, and the next one is opened", func(t *testing.T) {
 		t.Parallel()
-		b, conns := oneAtATime(t, http.StatusOK, jsonType, strings.Repeat(" ", 40<<20))
-		for range 3 {
+		b, conns := oneAtATime(t, http.StatusOK, jsonType, strings.Repeat(" ", 33<<20))
+		rounds := unlessRace(3, 2)
+		for range rounds {
 			if err := into[account](t, b); !errors.Is(err, request.ErrTooLarge) {
 				t.Errorf("the error is %v", err)
 			}
 		}
-		if got := conns(); got != 3 {
+		if got := conns(); got != rounds {
 			t.Errorf("there were %d connections", got)
 		}
 	})
