@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"sync"
 	"time"
-
-	"github.com/restconn/restconn/internal/redact"
 )
 
 // attemptStage gives every attempt a request of its own and a time limit.
@@ -28,7 +26,7 @@ func (s attemptStage) send(x *Exchange, req *http.Request) (*http.Response, erro
 	x.made++
 	a, err := x.newAttempt(req)
 	if err != nil {
-		return nil, redact.Error(err)
+		return nil, err
 	}
 	resp, err := s.next.RoundTrip(&a.request)
 	if err != nil {
@@ -87,6 +85,7 @@ func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
 	a.request.URL = &a.url
 	a.start()
 	if err := x.openBody(a); err != nil {
+		err = x.explain(err)
 		a.end()
 		return nil, err
 	}

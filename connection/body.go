@@ -88,16 +88,19 @@ func (x *Exchange) emptyBody(a *attempt, body io.ReadCloser) (io.ReadCloser, err
 		a.request.ContentLength = -1
 		return body, nil
 	}
-	defer context.AfterFunc(a.ctx, func() { _ = body.Close() })()
-	n, err := io.ReadFull(body, make([]byte, 1))
-	_ = body.Close()
-	switch {
-	case n > 0:
-		return nil, &bodyError{"open", errLonger}
-	case err != io.EOF:
-		return nil, &bodyError{"read", err}
+	guard := a.sending(body, 0)
+	defer func() { _ = guard.Close() }()
+	for {
+		n, err := guard.Read(make([]byte, 1))
+		switch {
+		case n > 0:
+			return nil, &bodyError{"open", errLonger}
+		case err == io.EOF:
+			return http.NoBody, nil
+		case err != nil:
+			return nil, err
+		}
 	}
-	return http.NoBody, nil
 }
 
 // sending guards a body while it is being sent: see [requestBody]. One that lies in memory and is short needs no guard.
@@ -153,6 +156,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return 0, &bodyError{"read", errClosedBody}
 	}
 	n, err := b.ReadCloser.Read(p)
+	if n < 0 || n > len(p) {
+		return 0, &bodyError{"read", errCount}
+	}
 	err = b.empty.count(n, err)
 	b.read += int64(n)
 	if err == nil && b.read == b.length {
@@ -194,6 +200,7 @@ func (b *requestBody) end() error {
 var (
 	errLonger     = errors.New("it is longer than was declared")
 	errClosedBody = errors.New("the attempt has ended")
+	errCount      = errors.New("its reader returned an impossible count")
 )
 
 // uploading tells the attempt that a long body is on its way, or has ended.

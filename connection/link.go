@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/restconn/restconn/internal/field"
@@ -33,10 +34,42 @@ func (x *Exchange) Link(reference string) (*url.URL, error) {
 	}
 	credentials := added(asked.URL.RawQuery, x.query)
 	target.RawQuery = without(credentials, target.RawQuery)
-	if carries(target, credentials) {
+	if repeats(target, credentials) {
 		return nil, errors.New("it repeats the credential of the query in another form")
 	}
 	return target, nil
+}
+
+const (
+	// shortKey is the length below which the value of a credential stands in many URLs by chance.
+	shortKey = 8
+	// longKey is the length from which on it does not even as a part of another.
+	longKey = 16
+)
+
+// repeats reports whether a URL has the value of one of the pairs in it, as a whole component or, if it is long,
+// anywhere, however often it was escaped. What leads to the same origin may have short values in it by chance.
+func repeats(target *url.URL, pairs map[string]bool) bool {
+	text := target.RequestURI()
+	for range mostLayers {
+		for pair := range pairs {
+			_, value, _ := strings.Cut(pair, "=")
+			if stands(text, value) || stands(text, strings.ReplaceAll(value, "+", " ")) { // as an unescaped + is read
+				return true
+			}
+		}
+		text = decoded(text)
+	}
+	return false
+}
+
+// stands reports whether a value that is not short stands in a text.
+func stands(text, value string) bool {
+	if len(value) >= longKey {
+		return strings.Contains(text, value)
+	}
+	components := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("/?&;=,", r) })
+	return len(value) >= shortKey && slices.Contains(components, value)
 }
 
 // CheckLink returns an [*OriginError] unless what was sent to one URL may be sent to the other: both are of one origin,

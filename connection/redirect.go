@@ -66,7 +66,8 @@ func (x *Exchange) follow(req *http.Request, resp *http.Response, allowed bool) 
 	target.RawQuery = without(credentials, target.RawQuery)
 	foreign := isForeign(req) || !x.conn.together(req.URL, target)
 	method := redirectMethod(req.Method, resp.StatusCode)
-	keepBody := method == req.Method && resp.StatusCode != http.StatusSeeOther && hasBody(req)
+	keepContent := method == req.Method && resp.StatusCode != http.StatusSeeOther
+	keepBody := keepContent && hasBody(req)
 	if err := x.mayFollow(req.URL, target, method, foreign, keepBody); err != nil {
 		return nil, redirectError(resp, target, err)
 	}
@@ -83,7 +84,7 @@ func (x *Exchange) follow(req *http.Request, resp *http.Response, allowed bool) 
 	if foreign && !isForeign(req) {
 		ctx, header = context.WithValue(ctx, foreignKey{}, true), redact.Portable(header)
 	}
-	if !keepBody {
+	if !keepContent {
 		header = maps.Clone(header)
 		maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Content-") })
 	}
@@ -174,16 +175,15 @@ func without(pairs map[string]bool, query string) string {
 	return strings.Join(kept, "&")
 }
 
-// shortestSecret is the length below which a value stands in many URLs by chance.
-const shortestSecret = 4
+// mostLayers is how often a text is taken for escaped.
+const mostLayers = 4
 
 // carries reports whether a URL has the value of one of the pairs anywhere in it, however often it was escaped.
 func carries(target *url.URL, pairs map[string]bool) bool {
-	const layers = 4
 	text := target.RequestURI()
-	for range layers {
+	for range mostLayers {
 		for pair := range pairs {
-			if _, value, _ := strings.Cut(pair, "="); len(value) >= shortestSecret && strings.Contains(text, value) {
+			if _, value, _ := strings.Cut(pair, "="); value != "" && strings.Contains(text, value) {
 				return true
 			}
 		}
@@ -192,13 +192,27 @@ func carries(target *url.URL, pairs map[string]bool) bool {
 	return false
 }
 
-// decoded returns a pair of a query in the one form that all its spellings have.
-func decoded(pair string) string {
-	text, err := url.QueryUnescape(pair)
-	if err != nil {
-		return pair
+// decoded returns a text without the escapes of a query; what begins with a % and is no escape stays.
+func decoded(text string) string {
+	const escape = 3
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '+':
+			b.WriteByte(' ')
+		case text[i] != '%' || i+escape > len(text):
+			b.WriteByte(text[i])
+		default:
+			plain, err := url.QueryUnescape(text[i : i+escape])
+			if err != nil {
+				plain = "%"
+			} else {
+				i += escape - 1
+			}
+			b.WriteString(plain)
+		}
 	}
-	return text
+	return b.String()
 }
 
 func redirectError(resp *http.Response, target *url.URL, err error) error {

@@ -94,23 +94,87 @@ func TestBodyLongerThanDeclared(t *testing.T) {
 	})
 }
 
-// A source that blocks, and cannot be closed, holds a call no longer than its context.
+// A source that blocks, whether it can be closed or not, holds a call no longer than its context.
 func TestBlockingOnce(t *testing.T) {
 	t.Parallel()
-	bubble(t, "F37 a deadline", func(t *testing.T) {
-		r, w := io.Pipe()
+	for name, wrap := range map[string]func(r io.Reader) io.Reader{
+		"cannot be closed":           func(r io.Reader) io.Reader { return struct{ io.Reader }{r} },
+		"goes on when it is closed":  func(r io.Reader) io.Reader { return io.NopCloser(struct{ io.Reader }{r}) },
+		"ends when it is closed":     func(r io.Reader) io.Reader { return r },
+		"brings nothing for a while": func(r io.Reader) io.Reader { return io.MultiReader(strings.NewReader("a"), r) },
+	} {
+		bubble(t, "F37 a source that "+name, func(t *testing.T) {
+			r, w := io.Pipe()
+			srv := connectiontest.NewServer(t, status(204))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			began := time.Now()
+			err := request.Post(connectTo(t, srv), "/x").Body(request.Once("text/plain", wrap(r))).Exec(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+				t.Errorf("%v after %v", err, time.Since(began))
+			}
+			_ = w.Close()
+			synctest.Wait()
+		})
+	}
+}
+
+// nothing reads nothing, and has no end.
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, nil }
+
+// A body that says that it is empty is looked at within the limits of the attempt.
+func TestBodyOfNoBytes(t *testing.T) {
+	t.Parallel()
+	bubble(t, "F37 a source that blocks", func(t *testing.T) {
 		srv := connectiontest.NewServer(t, status(204))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		began := time.Now()
-		body := request.Once("text/plain", struct{ io.Reader }{r})
-		err := request.Post(connectTo(t, srv), "/x").Body(body).Exec(ctx)
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
-			t.Errorf("%v after %v", err, time.Since(began))
+		r, _ := io.Pipe()
+		body := request.Open("text/plain", 0, func() (io.ReadCloser, error) { return r, nil })
+		err := request.Put(connectTo(t, srv), "/x").Body(body).Timeout(time.Second).Exec(t.Context())
+		if te, ok := errors.AsType[*connection.TimeoutError](err); !ok || te.Phase != connection.PhaseAttempt {
+			t.Errorf("error %v, want that of the attempt limit", err)
 		}
-		_ = w.Close()
-		synctest.Wait()
 	})
+	bubble(t, "F37 a source of empty reads", func(t *testing.T) {
+		srv := connectiontest.NewServer(t, status(204))
+		err := request.Put(connectTo(t, srv), "/x").Body(sourceOf(0, nothing{})).Exec(t.Context())
+		if !errors.Is(err, io.ErrNoProgress) {
+			t.Errorf("error %v", err)
+		}
+	})
+	bubble(t, "D4 a redirect keeps the type of an empty body", func(t *testing.T) {
+		srv := connectiontest.NewServer(t, connectiontest.Sequence(status(307).Header("Location", "/y"), status(204)))
+		err := request.Put(connectTo(t, srv), "/x").Body(request.Bytes("image/png", nil)).Exec(t.Context())
+		if err != nil || srv.Requests()[1].Header.Get("Content-Type") != "image/png" {
+			t.Errorf("%v, %v", err, srv.Requests())
+		}
+	})
+}
+
+// What another request has failed with is not what this one has failed with.
+func TestErrorOfAnotherRequest(t *testing.T) {
+	t.Parallel()
+	srv := connectiontest.NewServer(t, status(204))
+	conn := connectTo(t, srv)
+	foreign := &request.ResponseError{Status: 404, Body: []byte(`{}`)}
+	failing := secrets.Func(func(context.Context) (secrets.Value, error) { return secrets.Value{}, foreign })
+	for name, b := range map[string]request.Builder{
+		"the secret of a path": request.Delete(conn, "/x/{id}").PathSecret("id", failing),
+		"an authenticator":     request.Delete(conn, "/x").Auth(auth.Func(func(*http.Request) error { return foreign })),
+		"a body": request.Put(conn, "/x").Body(request.Open("", 1, func() (io.ReadCloser, error) {
+			return nil, foreign
+		})),
+	} {
+		t.Run("G9 "+name, func(t *testing.T) {
+			t.Parallel()
+			err := b.Exec(t.Context())
+			_, hasBody := request.ErrorBody[map[string]any](err)
+			if err == nil || errors.Is(err, request.Status(404)) || errors.Is(err, request.StageStatus) || hasBody {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
 }
 
 // net/http takes X-Idempotency-Key for what Idempotency-Key is, and so does the policy.
@@ -186,6 +250,7 @@ func TestKeyInAnotherForm(t *testing.T) {
 		"another name": "/x?page=2&key=" + canary,
 		"a path":       "/x/" + canary + "/2",
 		"a nested URL": "/x?self=%2Fx%3Fkey%3D" + canary,
+		"an escape":    "/x?off=100%25&key=canary%252B7f3a9c",
 	} {
 		t.Run("A4 "+name, func(t *testing.T) {
 			t.Parallel()

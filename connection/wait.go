@@ -53,7 +53,13 @@ const (
 
 // Delays returns the waits of one call, one after the other. It is for packages that try again on their own, as package
 // request does.
-func Delays(w Wait) func() time.Duration { return w.start().NextBackOff }
+func Delays(w Wait) func() time.Duration {
+	if w == nil {
+		w = constant(0)
+	}
+	delays := w.start()
+	return func() time.Duration { return max(0, delays.NextBackOff()) }
+}
 
 type exponential struct{ first, longest time.Duration }
 

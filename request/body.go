@@ -140,8 +140,8 @@ func Open(contentType string, size int64, open func() (io.ReadCloser, error)) Bo
 // [Builder.Idempotent]. A plain POST is sent, and never again. To send the body, or a [Builder] that has it, a second
 // time is refused too. Every refusal is [connection.ErrNotReplayable]; what can be opened anew goes into [Open].
 //
-// If r is an io.Closer, it is closed after sending, where the request is refused, and when the request ends in the
-// middle of a read, which Close then has to end. A read of any other r is left to itself then.
+// If r is an io.Closer, it is closed after sending, where the request is refused, and when the request ends while r is
+// read: Close is then called in another goroutine than Read. A Read that does not end all the same is left to itself.
 func Once(contentType string, r io.Reader) Body {
 	return &onceBody{contentType: contentType, reader: r}
 }
@@ -167,8 +167,6 @@ func (b *onceBody) open() (io.ReadCloser, error) {
 		return nil, b.spent()
 	}
 	switch r := b.reader.(type) {
-	case io.ReadCloser:
-		return r, nil
 	case *bytes.Reader, *bytes.Buffer, *strings.Reader: // which never wait
 		return io.NopCloser(r), nil
 	default:

@@ -64,10 +64,15 @@ func absence(codec connection.Codec, data []byte) error {
 }
 
 // trimBOM drops a byte order mark (RFC 8259, section 8.1 lets a parser ignore it).
-func trimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
+func trimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte(byteOrderMark)) }
 
 // trimBlanks drops what JSON and XML call white space.
-func trimBlanks(data []byte) []byte { return bytes.Trim(data, " \t\r\n") }
+func trimBlanks(data []byte) []byte { return bytes.Trim(data, blanks) }
+
+const (
+	byteOrderMark = "\xef\xbb\xbf"
+	blanks        = " \t\r\n"
+)
 
 // canBeAbsent reports whether the zero value of t says that there is nothing.
 func canBeAbsent(t reflect.Type) bool {

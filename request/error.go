@@ -190,8 +190,20 @@ func isContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// inner is the error of an authenticator. Where that is one of this package, it is of another request, and what it
-// matches says nothing of this one.
+// isolated returns the cause of an error of a request that has no response. An error of this package in it, as an
+// authenticator or the source of a secret or a body may return it, is that of another request, and what it matches says
+// nothing of this one.
+func isolated(err error) error {
+	_, failed := errors.AsType[*Error](err)
+	_, refused := errors.AsType[*ResponseError](err)
+	_, unread := errors.AsType[*DecodeError](err)
+	if failed || refused || unread {
+		return &inner{err}
+	}
+	return err
+}
+
+// inner hides the errors of this package that are in another.
 type inner struct{ err error }
 
 func (e *inner) Error() string { return e.err.Error() }

@@ -156,10 +156,14 @@ func (s *eventSource) again(ctx context.Context, err error) error {
 		return amended(err, withReconnects)
 	}
 	s.made++
-	if err := wait.For(ctx, s.delay(err)); err != nil {
-		return &Error{Stage: StageSend, Method: s.builder.method, URL: s.url, Err: err}
+	stopped := wait.For(ctx, s.delay(err))
+	if stopped == nil {
+		return nil
 	}
-	return nil
+	if _, ok := err.(*ResponseError); ok { //nolint:errorlint // as in passing
+		return amended(err, func(was error) error { return errors.Join(was, stopped) })
+	}
+	return &Error{Stage: StageSend, Method: s.builder.method, URL: s.url, Err: stopped}
 }
 
 // isPassing reports whether a stream that ended with err may be there again later.

@@ -57,11 +57,9 @@ func (b *Builder) sendAccept(ctx context.Context, accept string) (sent, error) {
 		if n == 0 && errors.Is(err, connection.ErrNotReplayable) {
 			err = namePart(b.body, err)
 		}
-		stage := stageOf(err, n)
-		if stage == StageAuth {
-			err = &inner{err}
+		return sent{}, &Error{
+			Stage: stageOf(err, n), Method: b.method, URL: x.URL(), Attempts: n, Err: isolated(err),
 		}
-		return sent{}, &Error{Stage: stage, Method: b.method, URL: x.URL(), Attempts: n, Err: err}
 	}
 	return sent{x, u}, nil
 }
@@ -75,7 +73,7 @@ func (b *Builder) wrong(err error) error { return b.unsent(StageBuild, err) }
 // the template, without its query.
 func (b *Builder) unsent(stage Stage, err error) error {
 	abandon(b.body)
-	e := &Error{Stage: stage, Method: b.method, Err: redact.Error(err)}
+	e := &Error{Stage: stage, Method: b.method, Err: isolated(redact.Error(err))}
 	if b.conn == nil {
 		return e
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/charset"
@@ -36,16 +37,16 @@ func marshalXML(v any) ([]byte, error) {
 }
 
 func unmarshalXML(data []byte, v any) error {
-	text := trimBOM(data)
-	if len(trimBlanks(text)) == 0 {
+	text := bytes.TrimLeft(trimBOM(data), blanks) // some services write an empty line first
+	if len(text) == 0 {
 		return errEmpty
 	}
 	if err := checkXML(text); err != nil {
 		return err
 	}
 	d := xml.NewDecoder(bytes.NewReader(text))
-	d.CharsetReader = decodeXML
-	if len(text) < len(data) { // a byte order mark says more than the declaration (RFC 7303, section 3.3)
+	d.CharsetReader = once(decodeXML)
+	if bytes.HasPrefix(data, []byte(byteOrderMark)) { // which says more than the declaration (RFC 7303, section 3.3)
 		d.CharsetReader = func(_ string, input io.Reader) (io.Reader, error) { return input, nil }
 	}
 	switch err := d.Decode(v); {
@@ -55,6 +56,21 @@ func unmarshalXML(data []byte, v any) error {
 		return err
 	}
 	return endsXML(d)
+}
+
+// charsetReader turns what follows a declaration into UTF-8.
+type charsetReader func(name string, input io.Reader) (io.Reader, error)
+
+// once lets a document have one declaration with a charset.
+func once(read charsetReader) charsetReader {
+	called := false
+	return func(name string, input io.Reader) (io.Reader, error) {
+		if called {
+			return nil, errSecond
+		}
+		called = true
+		return read(name, input)
+	}
 }
 
 // decodeXML turns a document into UTF-8. In a charset that has no ASCII in it, checkXML would have seen no tags.
@@ -173,10 +189,11 @@ func markup(data []byte, first bool) (int, error) {
 	return 0, nil
 }
 
-// isDeclaration reports whether a processing instruction is an XML declaration, which may name a charset.
+// isDeclaration reports whether a decoder takes a processing instruction for an XML declaration, which may name a
+// charset: its target ends with the first byte that cannot be in a name.
 func isDeclaration(text []byte) bool {
-	fields := bytes.Fields(text)
-	return len(fields) > 0 && string(fields[0]) == "xml"
+	rest, ok := bytes.CutPrefix(text, []byte("xml"))
+	return ok && (len(rest) == 0 || rest[0] < utf8.RuneSelf && !unreserved[rest[0]] && rest[0] != ':')
 }
 
 // upTo returns how long data is up to and with end, which is looked for from begin on.

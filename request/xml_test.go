@@ -70,6 +70,28 @@ func TestXML(t *testing.T) {
 	})
 }
 
+func TestXMLAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	const document = "<feed><title>é</title></feed>"
+	for name, text := range map[string]string{
+		"a blank line first":    "\n" + declared("UTF-8") + document,
+		"a mark, then a blank":  "\ufeff\n" + document,
+		"a style sheet":         `<?xml version="1.0"?><?xml-stylesheet href="a.xsl"?>` + document,
+		"a comment first":       "<!-- <b> --><!-- > -->" + document,
+		"a public DTD":          `<!DOCTYPE feed PUBLIC "-//W3C//DTD X 1.0//EN" "http://www.w3.org/x.dtd">` + document,
+		"an apostrophe in text": "<!-- it's -->" + document + "<!-- that's -->",
+		"standalone":            `<?xml version="1.0" encoding="utf-8" standalone="yes"?>` + document,
+	} {
+		t.Run("I14 "+name, func(t *testing.T) {
+			t.Parallel()
+			b, _ := answered(t, http.StatusOK, xmlType, text, inXML())
+			if f, err := request.Do[feed](t.Context(), b); err != nil || f.Title != "é" {
+				t.Errorf("%q (%v)", f.Title, err)
+			}
+		})
+	}
+}
+
 func TestXMLByteOrderMark(t *testing.T) {
 	t.Parallel()
 	b, _ := answered(t, http.StatusOK, xmlType, "\ufeff"+declared("iso-8859-1")+"<feed><title>é</title></feed>", inXML())
@@ -84,10 +106,13 @@ func TestHostileXML(t *testing.T) {
 		`<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;">]><feed><title>&d;</title></feed>`
 	const external = `<!DOCTYPE feed [<!ENTITY x SYSTEM "file:///etc/passwd">]><feed><title>&x;</title></feed>`
 	for name, c := range map[string]struct{ header, body, want string }{
-		"a billion laughs":         {xmlType, laughs, "definitions of its own"},
-		"an external entity":       {xmlType, external, "definitions of its own"},
-		"an entity of its own":     {xmlType, "<feed>&x;</feed>", "malformed"},
-		"a second declaration":     {xmlType, strings.Repeat(declared("latin1"), 2) + "<feed/>", "in the middle"},
+		"a billion laughs":     {xmlType, laughs, "definitions of its own"},
+		"an external entity":   {xmlType, external, "definitions of its own"},
+		"an entity of its own": {xmlType, "<feed>&x;</feed>", "malformed"},
+		"a second declaration": {xmlType, strings.Repeat(declared("latin1"), 2) + "<feed/>", "in the middle"},
+		"what is read as a declaration": {
+			xmlType, strings.Repeat(`<?xml= encoding="latin1"?>`, 20) + "<feed><title>é</title></feed>", "in the middle",
+		},
 		"a declaration further on": {xmlType, "<feed/>" + declared("latin1"), "in the middle"},
 		"a comment in a quote": {
 			xmlType, `<!DOCTYPE x "<!--"><feed>` + strings.Repeat("<b>", long) + "-->", "definitions of its own",

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Interruptible returns a body of a reader that cannot be closed. A read that is under way when the body is closed is
-// left to itself: it goes on in its goroutine until the reader has an end with it, and what it brings is lost.
+// Interruptible returns a body of a reader whose reads may block. Closing it closes the reader, if that can be closed;
+// a read that goes on all the same is left to itself: it ends in its goroutine, and what it brings is lost.
 func Interruptible(r io.Reader) io.ReadCloser {
 	return &interruptible{reader: r, closed: make(chan struct{})}
 }
@@ -52,7 +52,12 @@ func (b *interruptible) Read(p []byte) (int, error) {
 }
 
 // Close is idempotent.
-func (b *interruptible) Close() error {
-	b.once.Do(func() { close(b.closed) })
-	return nil
+func (b *interruptible) Close() (err error) {
+	b.once.Do(func() {
+		close(b.closed)
+		if c, ok := b.reader.(io.Closer); ok {
+			err = c.Close()
+		}
+	})
+	return err
 }
