@@ -1,6 +1,6 @@
 // Download saves a file although the connection breaks in the middle: the rest is asked for, the whole is compared with
-// its checksum, and only then the file is there. A 404 leaves no file. The server is go-httpbin, a real HTTP server that
-// it starts in-process on a loopback address.
+// its checksum, and only then the file is there. A 404 leaves no file. The server is go-httpbin, a real HTTP server
+// that it starts in-process on a loopback address.
 package main
 
 import (
@@ -69,7 +69,8 @@ func run(ctx context.Context, out io.Writer) error {
 	fmt.Fprintf(out, "not found: %v, no file: %v\n",
 		errors.Is(err, request.Status(http.StatusNotFound)), errors.Is(statErr, fs.ErrNotExist))
 
-	named := request.Get(conn, "/response-headers").Query("Content-Disposition", `attachment; filename="../../orders.json"`)
+	named := request.Get(conn, "/response-headers").
+		Query("Content-Disposition", `attachment; filename="../../orders.json"`)
 	saved, err := request.DownloadInto(ctx, named, dir)
 	if err != nil {
 		return err

@@ -55,7 +55,8 @@ func run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(out, "%s %d\n", event.Type, ping.ID)
-		if received++; received == 5 {
+		received++
+		if received == 5 {
 			break // which ends the connection, too
 		}
 	}
