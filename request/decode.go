@@ -60,7 +60,7 @@ func (r *reader) decodeAs(target any) (err error) {
 
 // forCodec returns the body for the codec. One that is not ours may keep it, and what is in the pool is not to be kept.
 func (r *reader) forCodec() []byte {
-	if r.codec.Unmarshal == nil || cap(r.data) > mostPooled {
+	if r.codec.Unmarshal == nil || !r.buffer.Reused() {
 		return r.data
 	}
 	return slices.Clone(r.data)

@@ -22,6 +22,9 @@ type lineReader struct {
 	err     error
 }
 
+// firstLine is the size of the first buffer.
+const firstLine = 4 << 10
+
 // next returns a line without its end; it is valid until the next call. Beside an error it returns what was read of a
 // line that has no end. A line over the limit is errLongLine, and its rest is not read.
 func (l *lineReader) next() ([]byte, error) {
@@ -65,7 +68,7 @@ func (l *lineReader) fill() error {
 	l.end -= l.begin
 	l.begin = 0
 	if l.end == len(l.buffer) {
-		grown := make([]byte, min(max(2*l.end, firstBuffer), l.limit)+1)
+		grown := make([]byte, min(max(2*l.end, firstLine), l.limit)+1)
 		copy(grown, l.buffer)
 		l.buffer = grown
 	}

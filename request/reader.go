@@ -1,12 +1,13 @@
 package request
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 
 	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/internal/readall"
 )
 
 const (
@@ -14,19 +15,7 @@ const (
 	mostErrorBody = 64 << 10
 	// mostDrained is how much of an unwanted body is read so that its connection can be used again.
 	mostDrained = 256 << 10
-	// mostPooled is the size of the largest buffer that is kept for the next response. What is longer is read in parts.
-	mostPooled = 1 << 20
-	// mostTrusted is how much memory is set aside because a server says so.
-	mostTrusted = mostPooled - 1
-	// firstBuffer is the size of a buffer for a body of unknown length.
-	firstBuffer = 4 << 10
 )
-
-// buffers hold what is decoded at once and not kept.
-var buffers = sync.Pool{New: func() any { return new([]byte) }} //nolint:gochecknoglobals // a pool
-
-// spare are parts of long bodies.
-var spare = sync.Pool{New: func() any { return new([mostPooled]byte) }} //nolint:gochecknoglobals // a pool
 
 // reader reads and decodes the body of one response.
 type reader struct {
@@ -34,10 +23,8 @@ type reader struct {
 	method   string
 	codec    connection.Codec
 	limit    int64
-	pooled   *[]byte // the buffer that came from the pool
-	data     []byte
-	parts    [][]byte // what was read before data
-	before   int64    // how much that is
+	buffer   readall.Buffer
+	data     []byte // what was read
 
 	// codingWanted says that the request has an Accept-Encoding of its own. It is known only if the body is coded.
 	codingWanted bool
@@ -54,17 +41,10 @@ func (b *Builder) reader(x *connection.Exchange) reader {
 // body returns what was read; the buffer goes back to the pool later.
 func (r *reader) body() []byte { return r.data }
 
-// release gives the buffer back: the one that was grown, or, if that is too large to be kept, the one before.
+// release gives the buffer back.
 func (r *reader) release() {
-	if r.pooled == nil {
-		return
-	}
-	r.recycle()
-	if r.data != nil && cap(r.data) <= mostPooled {
-		*r.pooled = r.data[:0]
-	}
-	buffers.Put(r.pooled)
-	r.pooled, r.data = nil, nil
+	r.buffer.Release()
+	r.data = nil
 }
 
 // read reads the body whole, up to the limit.
@@ -73,82 +53,15 @@ func (r *reader) read() error {
 	if r.bodiless() { // a Content-Length there is that of another answer
 		size = 0
 	}
-	if size > r.limit {
-		return r.tooLarge()
-	}
-	r.pooled, _ = buffers.Get().(*[]byte)
-	r.data = *r.pooled
-	if size < 0 {
-		size = firstBuffer
-	}
-	// One byte more than the body: the read that finds the end needs room.
-	r.data = slices.Grow(r.data[:0], int(min(size, mostTrusted))+1)
-	if cap(r.data) <= mostPooled {
-		*r.pooled = r.data
-	}
-	for {
-		n, err := r.exchange.Response.Body.Read(r.data[len(r.data):cap(r.data)])
-		r.data = r.data[:len(r.data)+n]
-		have := r.before + int64(len(r.data))
-		switch {
-		case have > r.limit:
-			return r.tooLarge()
-		case isEnd(err):
-			if len(r.parts) > 0 {
-				r.join(have)
-			}
-			return nil
-		case err != nil:
-			return r.brokeOff(have, err)
-		case len(r.data) == cap(r.data):
-			r.grow(have, size)
-		}
-	}
-}
-
-func (r *reader) tooLarge() error {
-	return r.broken(fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.limit))
-}
-
-// grow makes room for more of a body of which that size is declared. A server that lies about it gains little, and
-// nothing is larger than the limit. What is long is not copied before its end is there.
-func (r *reader) grow(have, size int64) {
-	const factor = 8
+	n, err := r.buffer.Read(r.exchange.Response.Body, size, r.limit)
+	r.data = r.buffer.Bytes()
 	switch {
-	case size > have && size < factor*have:
-		r.join(size + 1)
-	case have < mostPooled:
-		r.join(min(2*have, mostPooled, r.limit) + 1)
-	default:
-		if len(r.parts) == 0 && cap(r.data) <= mostPooled {
-			*r.pooled = r.data
-		}
-		r.parts, r.before = append(r.parts, r.data), have
-		part, _ := spare.Get().(*[mostPooled]byte)
-		r.data = part[:0]
+	case errors.Is(err, readall.ErrLimit):
+		return r.broken(fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.limit))
+	case err != nil:
+		return r.brokeOff(n, err)
 	}
-}
-
-// join puts what was read into one buffer with that much room.
-func (r *reader) join(room int64) {
-	whole := make([]byte, 0, room)
-	for _, part := range r.parts {
-		whole = append(whole, part...)
-	}
-	whole = append(whole, r.data...)
-	r.recycle()
-	r.data = whole
-}
-
-// recycle gives the parts back. The first one is the buffer that came from the pool.
-func (r *reader) recycle() {
-	if len(r.parts) == 0 {
-		return
-	}
-	for _, part := range append(r.parts[1:], r.data[:mostPooled]) {
-		spare.Put((*[mostPooled]byte)(part))
-	}
-	r.parts, r.before, r.data = nil, 0, nil
+	return nil
 }
 
 // drain reads an unwanted body, so far as that is worth a connection. A body that breaks off is an error all the same.
