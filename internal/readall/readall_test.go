@@ -28,7 +28,8 @@ var sizes = []int{
 func TestRead(t *testing.T) {
 	t.Parallel()
 	for _, size := range sizes {
-		for _, declared := range []int64{-1, int64(size), int64(size) / 2, 2 * int64(size), 7 * int64(size), 9 * int64(size), 0} {
+		n := int64(size)
+		for _, declared := range []int64{-1, 0, n / 2, n, 2 * n, 7 * n, 9 * n} {
 			for name, reader := range map[string]func(r io.Reader) io.Reader{
 				"whole":         func(r io.Reader) io.Reader { return r },
 				"halves":        iotest.HalfReader,
