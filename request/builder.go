@@ -19,7 +19,7 @@ import (
 
 // Builder describes one request. It is a plain value that never changes: every method returns a new one, so that a
 // Builder can be shared, stored and forked. Nothing is checked or sent before a terminal: [Do], [Full], [Builder.Into],
-// Exec, Stream, Request.
+// Exec, Stream, Request, [Download], [DownloadInto], [Pages], [Events] and [JSONLines].
 //
 // Methods by task:
 //
