@@ -148,7 +148,7 @@ type requestBody struct {
 	long    bool
 	length  int64 // as declared; -1 if it is not known
 	read    int64
-	empty   emptyReads
+	empty   bodies.EmptyReads
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -159,7 +159,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if n < 0 || n > len(p) {
 		return 0, &bodyError{"read", errCount}
 	}
-	err = b.empty.count(n, err)
+	err = b.empty.Count(n, err)
 	b.read += int64(n)
 	if err == nil && b.read == b.length {
 		err = b.end()
@@ -191,7 +191,7 @@ func (b *requestBody) end() error {
 			b.read += int64(n)
 			return nil
 		}
-		if failed := b.empty.count(n, err); failed != nil {
+		if failed := b.empty.Count(n, err); failed != nil {
 			return failed
 		}
 	}
@@ -222,30 +222,12 @@ func (b *requestBody) closeOnce() error {
 	return b.ReadCloser.Close()
 }
 
-// emptyReads counts reads in a row that brought nothing.
-type emptyReads int
-
-const mostEmptyReads = 100
-
-// count returns err, or [io.ErrNoProgress] for a reader that has nothing and does not end.
-func (e *emptyReads) count(n int, err error) error {
-	if n > 0 || err != nil {
-		*e = 0
-		return err
-	}
-	*e++
-	if *e < mostEmptyReads {
-		return nil
-	}
-	return io.ErrNoProgress
-}
-
 // responseBody is the body of the final response. It ends the exchange when it is closed.
 type responseBody struct {
 	rc       io.ReadCloser
 	exchange *Exchange
 	closed   atomic.Bool
-	empty    emptyReads
+	empty    bodies.EmptyReads
 	idle     bool // it is a stream: the idle limit rules
 }
 
@@ -267,7 +249,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	if err != nil && !b.closed.Load() && (err != io.EOF || b.exchange.over()) { //nolint:errorlint // the end is bare
 		err = notTheEnd(b.exchange.explain(redact.Wire(err)))
 	}
-	return n, b.empty.count(n, err)
+	return n, b.empty.Count(n, err)
 }
 
 // notTheEnd keeps the cause of a context's end, which may be io.EOF, from looking like the end of the body.

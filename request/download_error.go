@@ -117,6 +117,5 @@ func (d *download) undecoded(err error) error {
 // fileless makes the error of a response that carries no file. Its body stays unread: it may be long.
 func (d *download) fileless(x *connection.Exchange, cause string) error {
 	r := d.builder.reader(x)
-	r.data = []byte{}
-	return r.responseError(errors.New(cause))
+	return r.responseError(nil, errors.New(cause))
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestDownloadDevice(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := syscall.Mkfifo(filepath.Join(dir, "a"), 0o600); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	b, srv := getFrom(t, named("filename=a"))
 	_, err := request.Download(t.Context(), b, filepath.Join(dir, "a"))
@@ -32,6 +33,30 @@ func TestDownloadDevice(t *testing.T) {
 	if names := namesIn(t, dir); len(names) != 1 {
 		t.Errorf("the directory has %q, want the pipe only", names)
 	}
+}
+
+// Nothing is sent for a file that cannot be written. To root nothing is denied, and so its thread asks as nobody.
+func TestDownloadDenied(t *testing.T) { //nolint:paralleltest // it changes its thread
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	b, srv := getFrom(t, whole())
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer func() { _ = syscall.Setfsuid(0) }()
+		if err := syscall.Setfsuid(nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := request.Download(t.Context(), b, filepath.Join(dir, "a"))
+	wantStage[*request.Error](t, err, request.StageSave)
+	if !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("error %v, want one of permissions", err)
+	}
+	wantRequests(t, srv, 0)
 }
 
 const fullDisk = "RESTCONN_TEST_FULL_DISK"
@@ -51,7 +76,7 @@ func TestDownloadFullDisk(t *testing.T) {
 	dir := dirWith(t, map[string]string{"a": "as it was"})
 	signal.Ignore(syscall.SIGXFSZ)
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64, Max: 64}); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	b, srv := getFrom(t, whole())
 	_, err := request.Download(t.Context(), b, filepath.Join(dir, "a"))

@@ -131,8 +131,7 @@ func (r *reader) expectEvents(p *policy) error {
 	case resp.StatusCode == http.StatusNoContent:
 		return errOver
 	case resp.StatusCode != http.StatusOK && !p.expectedSet && p.check == nil:
-		r.data = []byte{}
-		return r.responseError(nil)
+		return r.responseError(nil, nil)
 	}
 	if err := refuseCoding(resp.Header); err != nil {
 		return r.decodeError(err)

@@ -38,9 +38,6 @@ func (b *Builder) reader(x *connection.Exchange) reader {
 	return r
 }
 
-// body returns what was read; the buffer goes back to the pool later.
-func (r *reader) body() []byte { return r.data }
-
 // release gives the buffer back.
 func (r *reader) release() {
 	r.buffer.Release()
@@ -84,17 +81,19 @@ func (r *reader) broken(err error) error {
 	return &Error{Stage: StageRead, Method: r.method, URL: r.exchange.URL(), Attempts: r.exchange.Attempts(), Err: err}
 }
 
+// beginning reads the beginning of the body of a response that is not a success, and drops the rest.
+func (r *reader) beginning() []byte {
+	body, _ := io.ReadAll(io.LimitReader(r.exchange.Response.Body, mostErrorBody))
+	_ = r.drain()
+	return body
+}
+
 // responseError makes the error of a response that is not a success, with the beginning of its body.
-func (r *reader) responseError(cause error) error {
-	body := slices.Clone(r.data[:min(len(r.data), mostErrorBody)])
-	if body == nil {
-		body, _ = io.ReadAll(io.LimitReader(r.exchange.Response.Body, mostErrorBody))
-		_ = r.drain()
-	}
+func (r *reader) responseError(body []byte, cause error) error {
 	return &ResponseError{
 		Status:  r.exchange.Response.StatusCode,
 		Header:  r.exchange.Response.Header,
-		Body:    body[:min(len(body), mostErrorBody)],
+		Body:    slices.Clone(body[:min(len(body), mostErrorBody)]),
 		Method:  r.method,
 		URL:     r.exchange.URL(),
 		History: r.exchange.History(),

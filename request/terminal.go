@@ -128,7 +128,7 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 	defer r.release()
 	check := b.effective().check
 	if !b.succeeded(x.Response) {
-		return nil, r.responseError(b.unexpected(x.Response))
+		return nil, r.responseError(r.beginning(), b.unexpected(x.Response))
 	}
 	if target == nil && check == nil {
 		return x.Exchange, r.drain()
@@ -137,8 +137,8 @@ func (b *Builder) into(ctx context.Context, target any) (*connection.Exchange, e
 		return nil, err
 	}
 	if check != nil {
-		if err := check(x.Response, r.body()); err != nil {
-			return nil, r.responseError(err)
+		if err := check(x.Response, r.data); err != nil {
+			return nil, r.responseError(r.data, err)
 		}
 	}
 	if target == nil {
@@ -170,11 +170,11 @@ func (b *Builder) judge(x sent) error {
 	}()
 	r := b.reader(x.Exchange)
 	if !b.succeeded(x.Response) {
-		return r.responseError(b.unexpected(x.Response))
+		return r.responseError(r.beginning(), b.unexpected(x.Response))
 	}
 	if check := b.effective().check; check != nil {
 		if err := check(x.Response, nil); err != nil {
-			return r.responseError(err)
+			return r.responseError(r.beginning(), err)
 		}
 	}
 	ok = true

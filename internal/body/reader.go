@@ -7,9 +7,6 @@ import (
 	"sync"
 )
 
-// mostEmptyReads is how often in a row a part may return neither bytes nor an error.
-const mostEmptyReads = 100
-
 var (
 	errClosed = errors.New("the multipart body is closed")
 	errReader = errors.New("its reader returned an impossible count")
@@ -25,8 +22,8 @@ type reader struct {
 	part    *Part         // the part under way; nil between two parts
 	content io.ReadCloser // of that part
 	read    int64         // of that content
-	empty   int           // reads in a row that brought nothing
-	err     error         // it stays
+	empty   EmptyReads
+	err     error // it stays
 
 	mu     sync.Mutex
 	open   io.ReadCloser // the content that is still to be closed: whoever takes it closes it
@@ -102,17 +99,14 @@ func (r *reader) readPart(p []byte) (int, error) {
 		return 0, r.part.Fail(errReader)
 	}
 	r.read += int64(n)
-	r.empty++
-	if n > 0 {
-		r.empty = 0
-	}
 	size := r.part.Size
 	switch {
 	case size >= 0 && r.read > size:
 		return 0, r.part.Fail(fmt.Errorf("it has more than the %d bytes that were declared", size))
-	case err == nil && r.empty == mostEmptyReads:
-		return 0, r.part.Fail(io.ErrNoProgress)
 	case err == nil:
+		if err = r.empty.Count(n, nil); err != nil {
+			return 0, r.part.Fail(err)
+		}
 		return n, nil
 	case err != io.EOF: //nolint:errorlint // a reader's EOF is not wrapped
 		return n, r.failed(err)
