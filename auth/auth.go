@@ -55,4 +55,6 @@ type Host struct {
 	Now func() time.Time
 	// Connection is the name of the connection, or else its base URL.
 	Connection string
+	// Call says that the binding is for one call: what it starts in the background may go on after it is closed.
+	Call bool
 }

@@ -13,6 +13,16 @@ var (
 	ErrNotRenewable = errors.New("the token was rejected and cannot be renewed")
 	// ErrMalformed says that a credential holds bytes that its place cannot carry, or too many of them.
 	ErrMalformed = errors.New("malformed credential")
+	// ErrInvalidGrant says that the server refuses what the exchange was made with: a refresh token, an assertion, a
+	// password that is wrong, expired or revoked (RFC 6749, section 5.2).
+	ErrInvalidGrant = errors.New("invalid grant")
+	// ErrClientRejected says that the server refuses the client as it is configured (RFC 6749, section 5.2).
+	ErrClientRejected = errors.New("the client was rejected")
+	// ErrLoginRequired says that there is no token and no way to one without a user, or without a new configuration:
+	// there never was one, or it was revoked, or lost in a crash.
+	ErrLoginRequired = errors.New("a new login is required")
+	// ErrClosed says that the [Manager], or the connection that it was bound to, is closed.
+	ErrClosed = errors.New("closed")
 	// ErrParameterSet says that the request already has the query parameter that the credential is written to.
 	ErrParameterSet = errors.New("query parameter is already set")
 )

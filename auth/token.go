@@ -9,12 +9,23 @@ import (
 	"github.com/restconn/restconn/secrets"
 )
 
-// Token is an access token. It is shared by all who got it, so nobody changes it.
+// Token is an access token, and what came with it. It is shared by all who got it, so nobody changes it.
 type Token struct {
 	// Value is the text of the token.
 	Value secrets.Value
 	// Expiry is when the token ends. The zero time means that nobody knows.
 	Expiry time.Time
+	// Obtained is when the token was issued. The zero time stands for the moment at which a [Manager] first sees it.
+	Obtained time.Time
+	// RenewableFrom is the earliest time at which the server renews the token, for services that ask for an age. The
+	// zero time means at once.
+	RenewableFrom time.Time
+	// Refresh is the refresh token (RFC 6749, section 1.5), and the zero Value if there is none.
+	Refresh secrets.Value
+	// Scopes are what was granted, if the server said so.
+	Scopes []string
+	// Extra holds other values of the answer by their name, such as an API host or a session id.
+	Extra map[string]secrets.Value
 }
 
 // Want says what a token has to be good for. The zero Want is any token that is not expired.
@@ -35,6 +46,14 @@ type Want struct {
 // answers [ErrNoToken]. After it answered a Want with another token, it keeps to that one.
 type TokenSource interface {
 	Token(ctx context.Context, want Want) (*Token, error)
+}
+
+// SourceBinder is a TokenSource that needs something of the connection that asks it.
+type SourceBinder interface {
+	TokenSource
+	// BindSource returns a source that is bound to the host, and shares its tokens with the receiver. If it is an
+	// io.Closer, whoever bound it closes it.
+	BindSource(host Host) (TokenSource, error)
 }
 
 // Static returns the source of a token that was issued by other means, and that cannot be renewed. The provider is

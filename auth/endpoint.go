@@ -1,0 +1,23 @@
+package auth
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// Endpoint says how the calls of a token flow are sent. The zero Endpoint sends them like the connection sends its
+// requests, without its credentials and without redirects: through its transport, with its trust, its client
+// certificate and the platform's proxy. Outside a connection that is http.DefaultTransport.
+type Endpoint struct {
+	// Client takes the place of the connection's. Its Transport is used, and nothing else of it.
+	Client *http.Client
+	// TrustedCA are certificates in PEM to trust beside those of the system, for token calls only. What the
+	// connection trusts has then no effect on them.
+	TrustedCA []byte
+	// TrustedCAOnly lets TrustedCA take the place of the system's certificates.
+	TrustedCAOnly bool
+	// Proxy is the proxy of token calls, such as http.ProxyURL(u). Nil is that of the transport.
+	Proxy func(*http.Request) (*url.URL, error)
+	// AllowHTTP sends credentials over plain http to other machines than this one.
+	AllowHTTP bool
+}
