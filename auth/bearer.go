@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,22 +26,61 @@ import (
 // An empty token is [ErrNoToken], never a bare prefix. A token in a header is visible ASCII without spaces; that, and
 // the limits of [APIKey], are [ErrMalformed]. A header or cookie of the caller wins.
 //
-// It is a [Challenger]: on a 401 it asks src for a token that is not the one on the rejected request, and has the
-// request sent once more if there is one. If src answers [ErrNotRenewable], the 401 reaches the caller.
+// It is a [Challenger]: on a 401 (or the statuses of [RejectedBy]) it asks src for a token that is not the one on the
+// rejected request, and has the request sent once more if there is one. If src answers [ErrNotRenewable], or if the
+// challenge is insufficient_scope (RFC 6750, section 3.1), the 401 reaches the caller.
+//
+// It is a [Binder] if src is a [SourceBinder].
 //
 // It is safe for concurrent use if src is. Errors are [*Error] with scheme "bearer".
-func Bearer(src TokenSource, opts ...PlaceOption) Authenticator {
-	b := &bearer{source: src}
-	b.place, b.faults = newPlace(place{in: inHeader, name: "Authorization", prefix: "Bearer"}, true, opts)
+func Bearer(src TokenSource, opts ...BearerOption) Authenticator {
+	b := &bearer{source: src, rejections: []int{http.StatusUnauthorized}}
+	var places []PlaceOption
+	for _, opt := range opts {
+		switch opt := opt.(type) {
+		case PlaceOption:
+			places = append(places, opt)
+		case nil:
+			b.faults = append(b.faults, errors.New("an option is nil"))
+		default:
+			opt.applyBearer(b)
+		}
+	}
+	var faults []error
+	b.place, faults = newPlace(place{in: inHeader, name: "Authorization", prefix: "Bearer"}, true, places)
+	b.faults = append(b.faults, faults...)
 	b.description = description("Bearer in " + b.place.String())
 	return b
+}
+
+// BearerOption is an option of [Bearer]: every [PlaceOption] is one, and [RejectedBy].
+type BearerOption interface {
+	fmt.Stringer
+	applyBearer(*bearer)
+}
+
+// RejectedBy sets the statuses that say that the token was rejected, in place of 401: some services answer with 403
+// or 400. Each is from 400 to 499.
+func RejectedBy(statuses ...int) BearerOption { return rejectedBy(statuses) }
+
+type rejectedBy []int
+
+func (o rejectedBy) String() string { return fmt.Sprintf("RejectedBy%v", []int(o)) }
+
+func (o rejectedBy) applyBearer(b *bearer) {
+	if len(o) == 0 || slices.ContainsFunc(o, func(status int) bool { return status < 400 || status > 499 }) {
+		b.faults = append(b.faults, fmt.Errorf("%v: the statuses are from 400 to 499", o))
+	}
+	b.rejections = slices.Clone(o)
 }
 
 type bearer struct {
 	description
 	slot
-	source TokenSource
-	faults []error
+	source     TokenSource
+	rejections []int // statuses
+	faults     []error
+	closer     io.Closer // of what Bind has bound
 }
 
 // Authenticate implements [Authenticator].
@@ -55,13 +95,16 @@ func (b *bearer) authenticate(req *http.Request) error {
 	if ok, err := b.free(req); !ok {
 		return err
 	}
-	text, err := tokenText(req.Context(), b.source, Want{})
+	t, err := tokenOf(req.Context(), b.source, Want{})
 	if err != nil {
 		return err
 	}
-	r, err := b.render(text, b.check)
-	if err != nil {
-		return err
+	r := b.last.Load()
+	if r == nil || r.token != t {
+		if r, err = b.render(t.Value.Reveal(), b.check); err != nil {
+			return err
+		}
+		r = b.keepToken(r, t)
 	}
 	b.write(req, r)
 	return nil
@@ -79,25 +122,52 @@ func (b *bearer) check(text string) error {
 
 // Challenged implements [Challenger].
 func (b *bearer) Challenged(req *http.Request, resp *http.Response) (resend bool, err error) {
-	if resp.StatusCode != http.StatusUnauthorized || b.last.Load() == nil {
-		return false, nil // nothing was ever written here: what is on the request is the caller's
+	if b.last.Load() == nil { // nothing was ever written here: what is on the request is the caller's
+		return false, nil
+	}
+	if !slices.Contains(b.rejections, resp.StatusCode) || lacksScope(resp.Header) {
+		return false, nil
 	}
 	rejected, ok := b.read(req)
 	if !ok || rejected == "" {
 		return false, nil
 	}
-	text, err := tokenText(req.Context(), b.source, Want{Not: secrets.Static(rejected)})
+	t, err := tokenOf(req.Context(), b.source, Want{Not: secrets.Static(rejected)})
 	switch {
 	case errors.Is(err, ErrNotRenewable):
 		return false, nil
 	case err != nil:
 		return false, fail("bearer", err)
 	default:
-		return text != rejected, nil
+		return t.Value.Reveal() != rejected, nil
 	}
 }
 
 // Validate implements [Validator].
 func (b *bearer) Validate() error {
 	return failAll("bearer", append(slices.Clip(b.faults), validateSource("token source", b.source))...)
+}
+
+// Bind implements [Binder]. If the source has nothing to bind, the result is b itself.
+func (b *bearer) Bind(host Host) (Authenticator, error) {
+	binder, ok := b.source.(SourceBinder)
+	if !ok {
+		return b, nil
+	}
+	source, err := binder.BindSource(host)
+	if err != nil {
+		return nil, fail("bearer", err)
+	}
+	bound := &bearer{description: b.description, source: source, rejections: b.rejections, faults: b.faults}
+	bound.place = b.place
+	bound.closer, _ = source.(io.Closer)
+	return bound, nil
+}
+
+// Close closes what Bind has bound.
+func (b *bearer) Close() error {
+	if b.closer == nil {
+		return nil
+	}
+	return b.closer.Close()
 }

@@ -18,7 +18,7 @@ import (
 func TestWire(t *testing.T) {
 	t.Parallel()
 	static := secrets.Static
-	bearer := func(opts ...auth.PlaceOption) auth.Authenticator {
+	bearer := func(opts ...auth.BearerOption) auth.Authenticator {
 		return auth.Bearer(auth.Static(static("tok-1")), opts...)
 	}
 	tests := []struct {

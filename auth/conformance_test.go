@@ -66,10 +66,10 @@ func TestConformance(t *testing.T) {
 			},
 		}
 		tests["bearer"+name] = authtest.Config{
-			New: func() auth.Authenticator { return auth.Bearer(auth.Static(key), opts...) },
+			New: func() auth.Authenticator { return auth.Bearer(auth.Static(key), forBearer(opts)...) },
 			Failing: failures{
-				func() auth.Authenticator { return auth.Bearer(auth.Static(boom), opts...) },
-				func() auth.Authenticator { return auth.Bearer(auth.Static(unsafe), opts...) },
+				func() auth.Authenticator { return auth.Bearer(auth.Static(boom), forBearer(opts)...) },
+				func() auth.Authenticator { return auth.Bearer(auth.Static(unsafe), forBearer(opts)...) },
 			},
 		}
 	}
@@ -82,4 +82,13 @@ func TestConformance(t *testing.T) {
 			authtest.Run(t, cfg)
 		})
 	}
+}
+
+// forBearer returns places as options of Bearer.
+func forBearer(places []auth.PlaceOption) []auth.BearerOption {
+	var opts []auth.BearerOption
+	for _, place := range places {
+		opts = append(opts, place)
+	}
+	return opts
 }

@@ -13,7 +13,7 @@ import (
 // PlaceOption says where [APIKey] and [Bearer] write a credential, and how. At most one of [InHeader], [InQuery] and
 // [InCookie] may be given, and at most one of [Prefix] and [NoPrefix]. Their faults are reported by [Validate].
 type PlaceOption interface {
-	fmt.Stringer
+	BearerOption
 	apply(*placement)
 }
 
@@ -155,6 +155,8 @@ func (o placeOption) String() string {
 		fmt.Sprintf("(%q)", o.name)
 }
 
+func (placeOption) applyBearer(*bearer) {} // Bearer calls apply
+
 func (o placeOption) apply(c *placement) {
 	if c.place != nil {
 		c.faultf("%v cannot be combined with %v", o, c.place)
@@ -199,6 +201,8 @@ func (o prefixOption) String() string {
 	}
 	return fmt.Sprintf("Prefix(%q)", o.scheme)
 }
+
+func (prefixOption) applyBearer(*bearer) {} // Bearer calls apply
 
 func (o prefixOption) apply(c *placement) {
 	if c.prefix != nil {

@@ -19,6 +19,7 @@ type slot struct {
 // rendered is a credential in its final form. It hides behind an atomic pointer, where no dumper follows.
 type rendered struct {
 	user, text string   // what it was made of; user is Basic's
+	token      *Token   // the same; Bearer's
 	values     []string // exactly one, and no room for a second: an append by others copies
 }
 
@@ -58,6 +59,14 @@ func (s *slot) keep(user, text, value string) *rendered {
 	r := &rendered{user: user, text: text, values: []string{value}}
 	s.last.Store(r)
 	return r
+}
+
+// keepToken remembers that r is the final form of a token.
+func (s *slot) keepToken(r *rendered, t *Token) *rendered {
+	own := *r
+	own.token = t
+	s.last.Store(&own)
+	return &own
 }
 
 // write puts r on the request, whose place is free.

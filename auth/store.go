@@ -63,7 +63,7 @@ type Leaser interface {
 
 // StoreError says that a [TokenStore] failed, and at what. It holds no secret.
 type StoreError struct {
-	// Op is "load", "lease", "save", "delete" or "decode".
+	// Op is "load", "lease", "save", "delete", "encode" or "decode".
 	Op string
 	// Err is the cause.
 	Err error

@@ -94,17 +94,17 @@ func (s *static) Token(ctx context.Context, want Want) (*Token, error) {
 // Validate implements [Validator].
 func (s *static) Validate() error { return validateSource("token", s.provider) }
 
-// tokenText asks source for a token, and returns its text, which is never empty.
-func tokenText(ctx context.Context, source TokenSource, want Want) (string, error) {
+// tokenOf asks source for a token, which is never empty.
+func tokenOf(ctx context.Context, source TokenSource, want Want) (*Token, error) {
 	if source == nil {
-		return "", fmt.Errorf("%w: the token source is nil", ErrNoCredential)
+		return nil, fmt.Errorf("%w: the token source is nil", ErrNoCredential)
 	}
 	t, err := source.Token(ctx, want)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if t == nil || t.Value.Reveal() == "" {
-		return "", ErrNoToken
+		return nil, ErrNoToken
 	}
-	return t.Value.Reveal(), nil
+	return t, nil
 }

@@ -444,7 +444,7 @@ func TestChallenged(t *testing.T) {
 			return token(current), nil
 		})
 	}
-	places := map[string][]auth.PlaceOption{
+	places := map[string][]auth.BearerOption{
 		"header":        nil,
 		"prefix":        {auth.Prefix("Token")},
 		"no prefix":     {auth.NoPrefix()},

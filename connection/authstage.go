@@ -22,15 +22,17 @@ type authState struct {
 	closer        io.Closer
 }
 
-// bind makes an authenticator ready for use on this connection.
-func (c *Connection) bind(a auth.Authenticator) (authState, error) {
+// bind makes an authenticator ready for use on this connection, or for one call of it.
+func (c *Connection) bind(a auth.Authenticator, call bool) (authState, error) {
 	if err := auth.Validate(a); err != nil {
 		return authState{}, err
 	}
 	if auth.IsNone(a) {
 		return authState{authenticator: a, none: true}, nil
 	}
-	bound, err := auth.Bind(a, c.host())
+	host := c.host()
+	host.Call = call
+	bound, err := auth.Bind(a, host)
 	if err != nil {
 		return authState{}, err
 	}

@@ -79,7 +79,7 @@ func (c *Connection) finish(err error) (*Connection, error) {
 	for _, o := range c.config.trusted {
 		c.trusted[o] = true
 	}
-	state, authErr := c.bind(c.config.auth)
+	state, authErr := c.bind(c.config.auth, false)
 	c.auth = state
 	err = errors.Join(err, wrapOption("WithAuth", authErr))
 	if authErr == nil && !state.none {

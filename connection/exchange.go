@@ -235,7 +235,7 @@ func (x *Exchange) override() error {
 		return &OptionError{Option: "MaxRedirects", Err: errors.New("the number is negative")}
 	}
 	if x.call.Auth != nil {
-		own, err := x.conn.bind(x.call.Auth)
+		own, err := x.conn.bind(x.call.Auth, true)
 		if err != nil {
 			return &OptionError{Option: "Auth", Err: err}
 		}

@@ -152,7 +152,7 @@ func TestKineticBasic(t *testing.T) {
 }
 
 // rawBearer is a connection's token that was made by hand.
-func rawBearer(token secrets.Provider, options ...auth.PlaceOption) connection.Option {
+func rawBearer(token secrets.Provider, options ...auth.BearerOption) connection.Option {
 	return connection.WithAuth(auth.Bearer(auth.Static(token), options...))
 }
 

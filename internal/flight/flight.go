@@ -46,6 +46,13 @@ func (g *Group[K, V]) Do(
 	}
 }
 
+// Start starts a call as [Group.Do] does, unless one is under way for key, and does not wait for it.
+func (g *Group[K, V]) Start(
+	ctx context.Context, key K, limit time.Duration, fn func(context.Context) (V, error),
+) {
+	g.join(ctx, key, limit, fn)
+}
+
 // join returns the call for key, and starts it if there is none.
 func (g *Group[K, V]) join(
 	ctx context.Context, key K, limit time.Duration, fn func(context.Context) (V, error),
@@ -79,10 +86,15 @@ func (g *Group[K, V]) forget(key K) {
 // run calls fn. The error that stands before fn returns is the one that stays if it never does.
 func (c *call[V]) run(ctx context.Context, fn func(context.Context) (V, error)) {
 	c.err = errGoexit
+	c.value, c.err = Catch(func() (V, error) { return fn(ctx) })
+}
+
+// Catch calls fn and returns its outcome. A panic becomes an error that is [ErrPanic].
+func Catch[V any](fn func() (V, error)) (value V, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.err = panicError(r)
+			err = panicError(r)
 		}
 	}()
-	c.value, c.err = fn(ctx)
+	return fn()
 }

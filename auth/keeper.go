@@ -1,0 +1,219 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/restconn/restconn/internal/flight"
+)
+
+const (
+	firstBackoff = time.Second
+	maxBackoff   = time.Minute
+
+	// rejectionPause is the time between two renewals that were made because a token was rejected, unless tokens live
+	// shorter than that.
+	rejectionPause = 30 * time.Second
+
+	// joins is how often a caller waits for an exchange that somebody else has started for other reasons.
+	joins = 3
+)
+
+// keeper keeps the token of one subject.
+type keeper struct {
+	m       *Manager
+	key     Key
+	current atomic.Pointer[held]
+	due     atomic.Int64 // when the next renewal in the background may begin, in nanoseconds since m.start
+	flights flight.Group[struct{}, *held]
+
+	mu       sync.Mutex
+	failure  *RenewalError // the last one, until an exchange succeeds
+	failures int           // in a row
+	forced   time.Time     // the last renewal that was made because of a rejection
+	lost     lostGrant
+	forgot   bool // the seed is not to be used any more
+	saving   bool // somebody tries to save what could not be saved
+}
+
+// held is a token in use. It does not change.
+type held struct {
+	window
+
+	token   *Token
+	version uint64 // of the record that it is in, or that it was made from
+	unsaved bool   // the store has not got it
+
+	since   time.Time     // when it was held
+	glances *atomic.Int64 // until when, in nanoseconds since then, fresh need not be asked
+}
+
+// glance is how long the wall clock is not looked at again. Reading both clocks takes twice as long as reading the
+// monotonic one, and that is most of what it takes to get a token.
+const glance = time.Second
+
+// fresh reports whether nothing is to be done about the token.
+func (h *held) fresh(now time.Time) bool { return !h.soft.passed(now) }
+
+// looksFresh is fresh, but notices only within a second that the wall clock has jumped.
+func (h *held) looksFresh() bool {
+	if int64(time.Since(h.since)) < h.glances.Load() {
+		return true
+	}
+	now := time.Now()
+	if !h.fresh(now) {
+		return false
+	}
+	h.glances.Store(int64(min(now.Add(glance).Sub(h.since), h.soft.mono.Sub(h.since))))
+	return true
+}
+
+// serves reports whether the token is one that is wanted. There may be none.
+func (h *held) serves(want Want, now time.Time) bool {
+	return h != nil && h.token.Value.Reveal() != "" && !h.hard.passed(now) && !h.rejected(want) &&
+		(want.MinTTL <= 0 || h.lifetime == 0 || !h.hard.passed(now.Add(want.MinTTL)))
+}
+
+// rejected reports whether the token is the one that is not wanted.
+func (h *held) rejected(want Want) bool {
+	not := want.Not.Reveal()
+	return h != nil && not != "" && h.token.Value.Reveal() == not
+}
+
+// cached returns the token if it is fresh and just any is wanted. It takes no lock.
+func (k *keeper) cached(want Want) *Token {
+	h := k.current.Load()
+	if h == nil || want.MinTTL > 0 || !h.looksFresh() || h.rejected(want) {
+		return nil
+	}
+	return h.token
+}
+
+// token returns a token that is wanted, and waits for it if it has to.
+func (k *keeper) token(ctx context.Context, c caller, want Want) (*Token, error) {
+	for range joins {
+		now := time.Now()
+		h := k.current.Load()
+		if h.serves(want, now) {
+			if !h.fresh(now) {
+				k.renewSoon(ctx, c, now)
+			}
+			return h.token, nil
+		}
+		if h != nil && h.lifetime > 0 && h.lifetime < want.MinTTL {
+			return nil, fail("manager", fmt.Errorf("%w: tokens live for %v here, and one that lives for %v is wanted",
+				ErrNoToken, h.lifetime.Round(time.Second), want.MinTTL))
+		}
+		h, err := k.join(ctx, c, want, onDemand)
+		if err != nil && !another(err) {
+			return nil, fail("manager", err)
+		}
+		if h.serves(want, time.Now()) {
+			return h.token, nil
+		}
+	}
+	if k.current.Load().rejected(want) {
+		return nil, fail("manager", ErrNotRenewable)
+	}
+	return nil, fail("manager", fmt.Errorf("%w: what came had ended already", ErrNoToken))
+}
+
+// renewNow makes an exchange and returns what it brings.
+func (k *keeper) renewNow(ctx context.Context, c caller) (*Token, error) {
+	before := k.current.Load()
+	for range joins {
+		h, err := k.join(ctx, c, Want{}, forced)
+		if err != nil && !another(err) {
+			return nil, fail("manager", err)
+		}
+		if h != nil && h != before {
+			return h.token, nil
+		}
+	}
+	return nil, fail("manager", ErrNoToken)
+}
+
+// renewSoon starts a renewal in the background, unless it is too early for one.
+func (k *keeper) renewSoon(ctx context.Context, c caller, now time.Time) {
+	since := int64(now.Sub(k.m.start))
+	due := k.due.Load()
+	if since < due || !k.due.CompareAndSwap(due, since+int64(k.flightLimit())) {
+		return
+	}
+	k.flights.Start(ctx, struct{}{}, k.flightLimit(), k.renewal(c, Want{}, early))
+}
+
+// join waits for the exchange that is under way, or starts one.
+func (k *keeper) join(ctx context.Context, c caller, want Want, why reason) (*held, error) {
+	return k.flights.Do(ctx, struct{}{}, k.flightLimit(), k.renewal(c, want, why))
+}
+
+// flightLimit is how long a renewal may take: it may have to wait for the lease of another process, whose exchange
+// takes as long as ours.
+func (k *keeper) flightLimit() time.Duration { return 2*k.m.limit + leaseSlack }
+
+// another reports whether err only says that the exchange that a caller has joined was not meant for him.
+func another(err error) bool { return errors.Is(err, errShiftOver) || errors.Is(err, errReplaced) }
+
+// accept makes h the token in use in place of cur, unless that was replaced meanwhile. rejected says that cur was.
+func (k *keeper) accept(cur, h *held, rejected bool) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.current.Load()
+	if (now == nil) != (cur == nil) || now != nil && now.token != cur.token {
+		return false
+	}
+	k.replace(h)
+	if rejected {
+		k.forced = time.Now()
+	}
+	return true
+}
+
+// replace makes h the token in use. The caller has the lock.
+func (k *keeper) replace(h *held) {
+	k.failure, k.failures, k.lost = nil, 0, lostGrant{}
+	k.current.Store(h)
+	k.due.Store(0)
+}
+
+// hold returns t as a token in use.
+func (k *keeper) hold(t *Token, version uint64) *held {
+	now := time.Now()
+	if t.Obtained.IsZero() || t.Obtained.After(now) {
+		own := *t
+		own.Obtained = now
+		t = &own
+	}
+	return &held{
+		window: newWindow(t, now, k.m.before), token: t, version: version, since: now, glances: new(atomic.Int64),
+	}
+}
+
+// tell tells the watchers.
+func (k *keeper) tell(e Event) {
+	e.Key = k.key
+	for _, watch := range k.m.watchers {
+		_, _ = flight.Catch(func() (struct{}, error) { watch(e); return struct{}{}, nil })
+	}
+}
+
+// close drops the token. It returns an error if the token is lost with it.
+func (k *keeper) close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := k.current.Swap(nil)
+	if h != nil && h.unsaved {
+		return &StoreError{Op: "save", Err: errors.New("a token that was not saved is lost")}
+	}
+	return nil
+}
+
+func (k *keeper) holdsUnsaved() bool {
+	h := k.current.Load()
+	return h != nil && h.unsaved
+}

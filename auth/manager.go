@@ -1,0 +1,302 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Manager is the [TokenSource] that keeps what a [Grant] obtains, and has it renewed. See [Manage].
+type Manager struct {
+	description
+
+	grant      Grant
+	store      TokenStore
+	name       string
+	seed       *Token
+	watchers   []func(Event)
+	before     time.Duration
+	lifetime   time.Duration
+	limit      time.Duration
+	retries    int
+	perSubject bool
+	faults     []error
+
+	start time.Time
+	crew  crew
+	home  *keeper // the keeper of the empty subject
+
+	mu     sync.Mutex
+	others map[string]*keeper // by subject
+	bounds []*boundManager    // those that are open
+}
+
+// Manage returns the manager of the tokens of a grant: whoever asks gets the current one, without a lock and without a
+// call as long as it is good.
+//
+//   - A token is renewed in the background after three quarters of its life, at the latest; nobody waits for that. It
+//     is given up a tenth of its life before it ends, or 30 s, whichever is shorter. It has ended when the monotonic or
+//     the wall clock says so.
+//   - If there is no good token, one caller's question starts an exchange, and all others wait for the same. The
+//     exchange belongs to nobody: a caller leaves when its own ctx ends, and the exchange has a limit of its own
+//     ([RenewalLimit]).
+//   - A failure is told to all who wait, and to all who ask before the next try: after 1 s, and twice as long each
+//     time, up to a minute; Retry-After of the server is heeded up to a minute, too. A token that is still good is used
+//     meanwhile.
+//   - A token that was rejected ([Want].Not) is renewed once, whoever asks, and no more often than every 30 s, or once
+//     in the life of a token that is shorter: a service that rejects every token burns none.
+//   - With a store ([KeepIn]), of all processes that share it one renews, and the others find its token. What the
+//     store cannot save is used all the same, and saved as soon as it can be.
+//
+// A grant whose refresh token is refused, and that has no other way, answers [ErrLoginRequired] until [Manager.Set]
+// or another process brings a new token.
+//
+// A Manager is safe for concurrent use, and may serve several connections. Errors of exchanges are [*RenewalError],
+// those of the store [*StoreError].
+func Manage(g Grant, opts ...ManageOption) *Manager {
+	m := &Manager{grant: g, limit: DefaultRenewalLimit, start: time.Now(), others: make(map[string]*keeper)}
+	for _, opt := range opts {
+		if opt == nil {
+			m.faults = append(m.faults, errors.New("an option is nil"))
+			continue
+		}
+		opt.apply(m)
+	}
+	m.description = description(fmt.Sprintf("Manager of %T", g))
+	if s, ok := g.(fmt.Stringer); ok {
+		m.description = description("Manager of " + s.String())
+	}
+	m.home = m.newKeeper("")
+	return m
+}
+
+// Validate implements [Validator]: for the options, the grant and the store.
+func (m *Manager) Validate() error {
+	faults := slices.Clip(m.faults)
+	faults = append(faults, validateSource("grant", m.grant))
+	if m.store != nil {
+		if v, ok := m.store.(Validator); ok {
+			faults = append(faults, v.Validate())
+		}
+		if l, ok := m.store.(Leaser); ok && l.Lease() < m.limit+leaseSlack {
+			faults = append(faults, fmt.Errorf(
+				"the lease of the store, %v, has to be %v longer than the limit of a renewal, %v", l.Lease(), leaseSlack, m.limit))
+		}
+	}
+	if m.perSubject && m.seed != nil {
+		faults = append(faults, errors.New("Seed cannot be combined with PerSubject: use Set with the subject's context"))
+	}
+	return errors.Join(faults...)
+}
+
+// Token implements [TokenSource].
+func (m *Manager) Token(ctx context.Context, want Want) (*Token, error) {
+	k := m.keeper(ctx)
+	if t := k.cached(want); t != nil {
+		return t, nil
+	}
+	caller, err := m.caller()
+	if err != nil {
+		return nil, err
+	}
+	return k.token(ctx, caller, want)
+}
+
+// Renew makes an exchange although the current token may be good, keeps what it brings, and returns it. If an exchange
+// is under way, that is the one. It does not wait for the time of the next try after a failure.
+func (m *Manager) Renew(ctx context.Context) (*Token, error) {
+	caller, err := m.caller()
+	if err != nil {
+		return nil, err
+	}
+	return m.keeper(ctx).renewNow(ctx, caller)
+}
+
+// Set keeps a token that was obtained by other means, such as a sign-in, in place of the current one. With a store, it
+// is saved before Set returns.
+func (m *Manager) Set(ctx context.Context, t *Token) error {
+	if t == nil || t.Value.Reveal() == "" && t.Refresh.Reveal() == "" {
+		return fail("manager", ErrNoToken)
+	}
+	return m.keeper(ctx).set(ctx, t)
+}
+
+// Forget revokes the token if the grant is a [Revoker], and deletes it, from the store as well, whatever the server
+// said to the revocation. The error joins what failed.
+func (m *Manager) Forget(ctx context.Context) error {
+	caller, err := m.caller()
+	if err != nil {
+		return err
+	}
+	return m.keeper(ctx).forget(ctx, caller.grant)
+}
+
+// Close ends what runs in the background. It waits for exchanges that use up a refresh token, which would be lost
+// otherwise, and for a last try to save what could not be saved. Later calls fail with [ErrClosed]. The error is that
+// of a token that is lost now.
+func (m *Manager) Close() error {
+	m.crew.end(true)
+	var faults []error
+	for _, k := range m.keepers() {
+		faults = append(faults, k.close())
+	}
+	return errors.Join(faults...)
+}
+
+// caller is on whose behalf work is done.
+type caller struct {
+	grant  Grant
+	logger *slog.Logger
+}
+
+// caller returns what a call outside any connection is made with: what the last connection brought that is open, or
+// else the grant as it is.
+func (m *Manager) caller() (caller, error) {
+	if m.grant == nil {
+		return caller{}, fail("manager", errNilGrant)
+	}
+	if len(m.faults) > 0 {
+		return caller{}, failAll("manager", m.faults...)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := len(m.bounds); n > 0 {
+		return m.bounds[n-1].caller, nil
+	}
+	return caller{grant: m.grant, logger: slog.New(slog.DiscardHandler)}, nil
+}
+
+// BindSource implements [SourceBinder].
+func (m *Manager) BindSource(host Host) (TokenSource, error) {
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	b := &boundManager{Manager: m, caller: caller{grant: m.grant, logger: host.Logger}}
+	if b.caller.logger == nil {
+		b.caller.logger = slog.New(slog.DiscardHandler)
+	}
+	if g, ok := m.grant.(GrantBinder); ok {
+		bound, err := g.BindGrant(host)
+		if err != nil {
+			return nil, err
+		}
+		b.caller.grant = bound
+		b.closer, _ = bound.(io.Closer)
+	}
+	if host.Call {
+		return b, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bounds = append(m.bounds, b)
+	return b, nil
+}
+
+// release takes note that a connection is closed. After the last one, nothing goes on in the background.
+func (m *Manager) release(b *boundManager) {
+	m.mu.Lock()
+	i := slices.Index(m.bounds, b)
+	if i < 0 {
+		m.mu.Unlock()
+		return
+	}
+	m.bounds = slices.Delete(m.bounds, i, i+1)
+	last := len(m.bounds) == 0
+	m.mu.Unlock()
+	if last {
+		m.crew.end(false)
+	}
+}
+
+// boundManager is a Manager as one connection sees it.
+type boundManager struct {
+	*Manager
+
+	caller caller
+	closer io.Closer
+	closed atomic.Bool
+}
+
+// Token implements [TokenSource].
+func (b *boundManager) Token(ctx context.Context, want Want) (*Token, error) {
+	if b.closed.Load() {
+		return nil, fail("manager", ErrClosed)
+	}
+	k := b.keeper(ctx)
+	if t := k.cached(want); t != nil {
+		return t, nil
+	}
+	return k.token(ctx, b.caller, want)
+}
+
+// Close releases the binding, and closes what the grant has opened for it. The Manager itself stays open.
+func (b *boundManager) Close() error {
+	if b.closed.Swap(true) {
+		return nil
+	}
+	b.release(b)
+	if b.closer == nil {
+		return nil
+	}
+	return b.closer.Close()
+}
+
+// maxSubjects is how many subjects are kept in memory, if there is a store to find the others in.
+const maxSubjects = 10_000
+
+// keeper returns who keeps the token for a call.
+func (m *Manager) keeper(ctx context.Context) *keeper {
+	if !m.perSubject {
+		return m.home
+	}
+	subject := Subject(ctx)
+	if subject == "" {
+		return m.home
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k, ok := m.others[subject]
+	if !ok {
+		m.makeRoom()
+		k = m.newKeeper(subject)
+		m.others[subject] = k
+	}
+	return k
+}
+
+// makeRoom forgets a subject whose token the store has as well, if there are too many.
+func (m *Manager) makeRoom() {
+	if m.store == nil || len(m.others) < maxSubjects {
+		return
+	}
+	for subject, k := range m.others {
+		if !k.holdsUnsaved() {
+			delete(m.others, subject)
+			return
+		}
+	}
+}
+
+func (m *Manager) newKeeper(subject string) *keeper {
+	k := &keeper{m: m, key: Key{Connection: m.name, Subject: subject}}
+	if m.grant != nil {
+		k.key.Config = m.grant.Traits().Config
+	}
+	return k
+}
+
+func (m *Manager) keepers() []*keeper {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := []*keeper{m.home}
+	for _, k := range m.others {
+		all = append(all, k)
+	}
+	return all
+}

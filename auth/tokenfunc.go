@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/restconn/restconn/secrets"
+)
+
+// TokenFunc returns an Authenticator that lets a function put a token on the request, under the rules of [Func]: for
+// services that want it in a form of their own, such as a session id as the password of Basic, or beside a value of
+// [Token].Extra. [Bearer] is for all others.
+//
+// On a 401 it asks src for another token, as Bearer does.
+func TokenFunc(src TokenSource, write func(req *http.Request, t *Token) error) Authenticator {
+	return &tokenFunc{description: "TokenFunc", source: src, write: write}
+}
+
+type tokenFunc struct {
+	description
+	source TokenSource
+	write  func(req *http.Request, t *Token) error
+	closer io.Closer // of what Bind has bound
+}
+
+// wroteKey is the key under which the context of a request has the text of the token that was put on it.
+type wroteKey struct{ by *tokenFunc }
+
+// Authenticate implements [Authenticator].
+func (f *tokenFunc) Authenticate(req *http.Request) error {
+	if err := f.Validate(); err != nil {
+		return err
+	}
+	t, err := tokenOf(req.Context(), f.source, Want{})
+	if err != nil {
+		return fail("token", err)
+	}
+	if err := Func(func(req *http.Request) error { return f.write(req, t) }).Authenticate(req); err != nil {
+		return fail("token", err)
+	}
+	*req = *req.WithContext(context.WithValue(req.Context(), wroteKey{f}, t.Value))
+	return nil
+}
+
+// Challenged implements [Challenger].
+func (f *tokenFunc) Challenged(req *http.Request, resp *http.Response) (resend bool, err error) {
+	rejected, ok := req.Context().Value(wroteKey{f}).(secrets.Value)
+	if !ok || resp.StatusCode != http.StatusUnauthorized || lacksScope(resp.Header) {
+		return false, nil
+	}
+	t, err := tokenOf(req.Context(), f.source, Want{Not: rejected})
+	switch {
+	case errors.Is(err, ErrNotRenewable):
+		return false, nil
+	case err != nil:
+		return false, fail("token", err)
+	default:
+		return !t.Value.Equal(rejected), nil
+	}
+}
+
+// Validate implements [Validator].
+func (f *tokenFunc) Validate() error {
+	faults := []error{validateSource("token source", f.source)}
+	if f.write == nil {
+		faults = append(faults, errNilFunc)
+	}
+	return failAll("token", slices.Clip(faults)...)
+}
+
+// Bind implements [Binder]. If the source has nothing to bind, the result is f itself.
+func (f *tokenFunc) Bind(host Host) (Authenticator, error) {
+	binder, ok := f.source.(SourceBinder)
+	if !ok {
+		return f, nil
+	}
+	source, err := binder.BindSource(host)
+	if err != nil {
+		return nil, fail("token", err)
+	}
+	bound := &tokenFunc{description: f.description, source: source, write: f.write}
+	bound.closer, _ = source.(io.Closer)
+	return bound, nil
+}
+
+// Close closes what Bind has bound.
+func (f *tokenFunc) Close() error {
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}
