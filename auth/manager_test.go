@@ -37,7 +37,7 @@ func TestManagerT1(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &counter{lifetime: time.Hour, latency: 100 * time.Millisecond}
 		m := auth.Manage(g)
-		defer m.Close()
+		defer func() { _ = m.Close() }()
 		for range 3 {
 			done := make(chan error, 1000)
 			for range 1000 {

@@ -120,7 +120,8 @@ func (r *renewal) refused(cur *held, now time.Time) error {
 	case r.failure != nil && now.Before(r.failure.RetryAt):
 		return r.failure
 	case cur.rejected(r.want) && !r.forced.IsZero() && now.Sub(r.forced) < r.pause(cur):
-		return fmt.Errorf("%w: it was renewed %v ago because another was", ErrNotRenewable, now.Sub(r.forced).Round(time.Second))
+		return fmt.Errorf("%w: it was renewed %v ago because another was",
+			ErrNotRenewable, now.Sub(r.forced).Round(time.Second))
 	default:
 		return nil
 	}

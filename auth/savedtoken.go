@@ -38,7 +38,7 @@ func encodeToken(t *Token, former []byte) ([]byte, error) {
 		}
 		s.Extra[name] = v.Reveal()
 	}
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(s) //nolint:gosec // this is where secrets are meant to go
 	if err != nil {
 		return nil, encodeError()
 	}

@@ -106,8 +106,7 @@ func (r *renewal) underLease(ctx context.Context, cur *held, live Record) (Recor
 	t, err := r.obtain(ctx, prev, live.InFlight)
 	if err != nil {
 		failure := r.failed(ctx, err)
-		var e *RenewalError
-		if errors.As(failure, &e) {
+		if e, ok := errors.AsType[*RenewalError](failure); ok {
 			live.RetryAt = e.RetryAt
 		}
 		live.InFlight = !permanent(err)

@@ -50,7 +50,9 @@ type TokenStore interface {
 	//     the record and the error of fn.
 	//
 	// Nothing is saved once the lease is lost, or if the version is not seen any more.
-	Update(ctx context.Context, key Key, seen uint64, fn func(ctx context.Context, cur Record) (Record, error)) (Record, error)
+	Update(
+		ctx context.Context, key Key, seen uint64, fn func(ctx context.Context, cur Record) (Record, error),
+	) (Record, error)
 
 	// Delete removes the record. That there is none is no error. An Update that is under way saves nothing.
 	Delete(ctx context.Context, key Key) error

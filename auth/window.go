@@ -48,7 +48,8 @@ func newWindow(t *Token, now time.Time, before time.Duration) window {
 	}
 	lifetime := max(0, t.Expiry.Sub(t.Obtained))
 	hard := t.Expiry.Add(-min(hardMargin, lifetime/hardPart))
-	soft := t.Obtained.Add(time.Duration((softFrom - softJitter*rand.Float64()) * float64(lifetime))) //nolint:gosec // it spreads load
+	part := softFrom - softJitter*rand.Float64() //nolint:gosec // it spreads load
+	soft := t.Obtained.Add(time.Duration(part * float64(lifetime)))
 	if before > 0 && before < lifetime {
 		soft = t.Expiry.Add(-before)
 	}
