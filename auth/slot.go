@@ -114,6 +114,9 @@ func (s *slot) read(req *http.Request) (text string, ok bool) {
 // header returns the values of a header, and the key they are kept under: callers may have written to the map with a
 // name that is not canonical, and net/http sends it all the same.
 func header(h http.Header, canonical string) (key string, values []string) {
+	if len(h) == 0 {
+		return canonical, nil
+	}
 	if values = h[canonical]; len(values) > 0 {
 		return canonical, values
 	}

@@ -185,7 +185,7 @@ func (h *holder) release(ctx context.Context) {
 // none of its old ones.
 func nextVersion(v uint64) uint64 {
 	if v == 0 {
-		return uint64(max(1, time.Now().UnixMilli())) //nolint:gosec // it is not negative
+		return uint64(max(1, time.Now().UnixMilli()))
 	}
 	return v + 1
 }
