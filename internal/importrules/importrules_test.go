@@ -62,7 +62,7 @@ var table = map[string]rule{
 		own:  []string{"auth", "secrets", "internal/..."},
 		libs: []string{"github.com/gofrs/flock"},
 	},
-	"auth/tokenstore/sqlstore": {own: []string{"auth", "secrets", "internal/..."}},
+	"auth/tokenstore/sqlstore": {own: []string{"auth", "auth/tokenstore", "secrets", "internal/..."}},
 	"auth/authtest":            {own: []string{"auth", "secrets"}, helper: true},
 
 	"connection": {
