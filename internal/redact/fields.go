@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -15,7 +16,20 @@ var (
 )
 
 // maskForm masks the values of fields that sound like secrets.
-func maskForm(text string) string { return formField.ReplaceAllString(text, "${1}"+Mask) }
+func maskForm(text string) string {
+	pairs := strings.Split(formField.ReplaceAllString(text, "${1}"+Mask), "&")
+	for i, pair := range pairs {
+		name, value, _ := strings.Cut(pair, "=")
+		plain, err := url.QueryUnescape(value)
+		if err != nil {
+			continue
+		}
+		if masked := maskJSON(plain); masked != plain { // some services want JSON within a form
+			pairs[i] = name + "=" + url.QueryEscape(masked)
+		}
+	}
+	return strings.Join(pairs, "&")
+}
 
 // maskJSON masks the values of members that sound like secrets, whole objects and arrays too. The text need not be
 // JSON, and may break off.
