@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 
 	"github.com/restconn/restconn/secrets"
 )
 
-// TokenFunc returns an Authenticator that lets a function put a token on the request, under the rules of [Func]: for
-// services that want it in a form of their own, such as a session id as the password of Basic, or beside a value of
-// [Token].Extra. [Bearer] is for all others.
+// TokenFunc returns an Authenticator that lets a function put a token on the request: for services that want it in a
+// form of their own, such as a session id as the password of Basic, or beside a value of [Token].Extra. [Bearer] is for
+// all others. As with [Func], a header that was there before has its old value afterwards; but to Cookie the function
+// may add.
 //
 // On a 401 it asks src for another token, as Bearer does.
 func TokenFunc(src TokenSource, write func(req *http.Request, t *Token) error) Authenticator {
@@ -38,7 +40,11 @@ func (f *tokenFunc) Authenticate(req *http.Request) error {
 	if err != nil {
 		return fail("token", err)
 	}
-	if err := Func(func(req *http.Request) error { return f.write(req, t) }).Authenticate(req); err != nil {
+	before := maps.Clone(req.Header)
+	err = f.write(req, t)
+	delete(before, "Cookie")
+	maps.Copy(req.Header, before)
+	if err != nil {
 		return fail("token", err)
 	}
 	*req = *req.WithContext(context.WithValue(req.Context(), wroteKey{f}, t.Value))

@@ -1,0 +1,41 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/restconn/restconn/auth"
+)
+
+var errNoPairs = errors.New("the token is no list of cookies, such as a=1; b=2")
+
+// SendCookies returns an Authenticator that sends the cookies of a login: the tokens of src are those of a [Config]
+// with Cookies or AllCookies. A cookie that the caller has set wins. It is safe for concurrent use if src is.
+func SendCookies(src auth.TokenSource) auth.Authenticator {
+	return auth.TokenFunc(src, func(req *http.Request, t *auth.Token) error {
+		var pairs []string
+		for pair := range strings.SplitSeq(t.Value.Reveal(), "; ") {
+			name, value, ok := strings.Cut(pair, "=")
+			if !ok || name == "" || strings.ContainsFunc(value, isNoCookieOctet) {
+				return errNoPairs
+			}
+			if _, err := req.Cookie(name); err != nil {
+				pairs = append(pairs, pair)
+			}
+		}
+		if len(pairs) == 0 {
+			return nil
+		}
+		lines := make([]string, 0, len(pairs))
+		for _, line := range req.Header["Cookie"] {
+			lines = append(lines, strings.TrimRight(line, "; "))
+		}
+		req.Header.Set("Cookie", strings.Join(append(lines, pairs...), "; "))
+		return nil
+	})
+}
+
+// isNoCookieOctet reports whether r cannot be part of the value of a cookie. Spaces, commas and quotes can, against
+// RFC 6265, section 4.1.1: what a service has set goes back to it as it was.
+func isNoCookieOctet(r rune) bool { return r < ' ' || r >= 0x7f || r == ';' || r == '\\' }

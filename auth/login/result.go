@@ -1,0 +1,135 @@
+package login
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/expiry"
+	"github.com/restconn/restconn/secrets"
+)
+
+// result makes a token of the answers. prev is the one that was renewed, nil if there is none.
+func (x *exchange) result(ctx context.Context, prev *auth.Token) (*auth.Token, error) {
+	t, err := x.token(ctx, prev)
+	if err != nil {
+		last := len(x.replies) - 1
+		return nil, &Error{Step: last, Renew: x.plan.renew, Status: x.replies[last].Status, Err: err}
+	}
+	return t, nil
+}
+
+func (x *exchange) token(ctx context.Context, prev *auth.Token) (*auth.Token, error) {
+	cfg := &x.grant.config
+	last := x.replies[len(x.replies)-1]
+	t, err := x.own(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		if t, err = x.read(last, prev); err != nil {
+			return nil, err
+		}
+	}
+	if t.Obtained.IsZero() {
+		t.Obtained = last.Received
+	}
+	if cfg.MinAge > 0 && t.RenewableFrom.IsZero() {
+		t.RenewableFrom = last.Received.Add(cfg.MinAge)
+	}
+	return t, nil
+}
+
+// own asks OnTokenResponse, and returns a copy of its token; nil if there is no such function.
+func (x *exchange) own(ctx context.Context) (*auth.Token, error) {
+	hook := x.grant.config.OnTokenResponse
+	if hook == nil {
+		return nil, nil //nolint:nilnil // no function, no token
+	}
+	answers := make([]Answer, len(x.replies))
+	for i, r := range x.replies {
+		answers[i] = Answer{Status: r.Status, Header: r.Header, Body: r.Body, Cookies: r.cookies}
+	}
+	t, err := hook(ctx, answers)
+	if err != nil {
+		return nil, fmt.Errorf("OnTokenResponse: %w", err)
+	}
+	if t == nil || t.Value.Reveal() == "" {
+		return nil, fmt.Errorf("OnTokenResponse: %w", ErrTokenNotFound)
+	}
+	mine := *t
+	return &mine, nil
+}
+
+// read reads the token where the expressions say that it is.
+func (x *exchange) read(last *reply, prev *auth.Token) (*auth.Token, error) {
+	g, env := x.grant, view(x.replies)
+	text, ok := x.jar.text(g.config.Cookies, g.config.AllCookies)
+	if g.token != nil {
+		text, ok = textOf(g.token.run(env))
+	}
+	if !ok {
+		return nil, because(ErrTokenNotFound, last.fault)
+	}
+	x.secret = append(x.secret, text)
+	t := &auth.Token{Value: secrets.Static(text), Extra: map[string]secrets.Value{}}
+	if prev != nil {
+		t.Refresh = prev.Refresh
+		maps.Copy(t.Extra, prev.Extra)
+	}
+	if g.refresh != nil {
+		if refresh, ok := textOf(g.refresh.run(env)); ok {
+			t.Refresh = secrets.Static(refresh)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.extra)) {
+		if value, ok := textOf(g.extra[name].run(env)); ok {
+			t.Extra[name] = secrets.Static(value)
+		}
+	}
+	var err error
+	t.Expiry, err = g.end(env, last)
+	return t, err
+}
+
+// end returns when the token ends; the zero time if nobody knows.
+func (g *grant) end(env environment, last *reply) (time.Time, error) {
+	var end time.Time
+	if g.expiry != nil {
+		text, ok := textOf(g.expiry.run(env))
+		if !ok && g.config.Lifetime == 0 {
+			return end, because(ErrBadExpiry, last.fault)
+		}
+		var err error
+		form := expiry.Form(g.config.ExpiryForm)
+		if end, err = expiry.Parse(text, form, last.Received, expiry.Skew(last.Header, last.Received)); err != nil {
+			return end, fmt.Errorf("%w: %w", ErrBadExpiry, err)
+		}
+	}
+	if end.IsZero() && g.config.Lifetime > 0 {
+		end = last.Received.Add(g.config.Lifetime)
+	}
+	return end, nil
+}
+
+// textOf returns the value of an expression as a text that is not empty. Numbers have no exponent.
+func textOf(v any) (string, bool) {
+	text := ""
+	switch v := v.(type) {
+	case string:
+		text = v
+	case int:
+		text = strconv.Itoa(v)
+	case float64:
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			text = strconv.FormatFloat(v, 'f', -1, 64)
+		}
+	}
+	return text, strings.TrimSpace(text) != ""
+}
