@@ -93,3 +93,6 @@ func (e *masked) Is(target error) bool { return errors.Is(e.err, target) }
 
 // As lets errors.As look further.
 func (e *masked) As(target any) bool { return errors.As(e.err, target) }
+
+// RetryDelay returns RetryAfter. An [auth.Manager] heeds it.
+func (e *Error) RetryDelay() time.Duration { return e.RetryAfter }

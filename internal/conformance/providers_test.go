@@ -338,7 +338,6 @@ func (p provider) hidden() []string {
 	return all
 }
 
-
 // gave reports whether a secret stands in what the servers have received: otherwise there is nothing to hide.
 func (p provider) gave(s *scene) bool {
 	var raw strings.Builder

@@ -35,8 +35,9 @@ func sum(text string, units map[byte]time.Duration) (time.Duration, bool) {
 		if !known || err != nil {
 			return 0, false
 		}
-		total += min(time.Duration(min(n*unit.Seconds(), MaxLifetime.Seconds())*float64(time.Second)), MaxLifetime)
+		part := time.Duration(min(n*unit.Seconds(), MaxLifetime.Seconds()) * float64(time.Second))
+		total = min(total+part, MaxLifetime)
 		text = text[i+1:]
 	}
-	return min(total, MaxLifetime), true
+	return total, true
 }

@@ -15,7 +15,7 @@ type Form uint8
 
 const (
 	// Auto reads a number below 1e9 as seconds from now, one from 1e11 as milliseconds since 1970, and those between
-	// as seconds since 1970.
+	// as seconds since 1970. A time since 1970 that is longer ago than MaxLifetime is none: the number is a lifetime.
 	Auto Form = iota
 	// Seconds from now.
 	Seconds
@@ -43,7 +43,7 @@ const (
 var ErrUnreadable = errors.New("it is neither a number, nor a date, nor a duration")
 
 // layouts are the dates that are understood beside those of HTTP. A date without a zone is in UTC.
-var layouts = []string{
+var layouts = []string{ //nolint:gochecknoglobals // never changed
 	time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999",
 	"2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", time.DateOnly,
 }
@@ -81,7 +81,7 @@ func number(n float64, form Form, received time.Time, skew time.Duration) time.T
 		return time.Time{}
 	}
 	if form == Auto {
-		form = guess(n)
+		form = guess(n, received)
 	}
 	switch form {
 	case Milliseconds:
@@ -97,15 +97,15 @@ func number(n float64, form Form, received time.Time, skew time.Duration) time.T
 	return after(received, n)
 }
 
-func guess(n float64) Form {
-	switch {
-	case n < epochFrom:
-		return Seconds
-	case n < epochMilliFrom:
-		return EpochSeconds
-	default:
-		return EpochMilliseconds
+func guess(n float64, received time.Time) Form {
+	form, at := EpochSeconds, epoch(n)
+	if n >= epochMilliFrom {
+		form, at = EpochMilliseconds, epoch(n/1e3)
 	}
+	if n < epochFrom || received.Sub(at) > MaxLifetime {
+		return Seconds
+	}
+	return form
 }
 
 // epoch returns the time of n seconds since 1970, which is not far in the future.
@@ -124,7 +124,7 @@ func after(received time.Time, seconds float64) time.Time {
 
 // absolute returns t of the server's clock on this one. It goes through received, which has a monotonic reading.
 func absolute(t, received time.Time, skew time.Duration) time.Time {
-	return received.Add(min(t.Sub(received), MaxLifetime) - skew)
+	return received.Add(max(-MaxLifetime, min(t.Sub(received), MaxLifetime)) - skew)
 }
 
 // Skew returns how far the clock of a server is ahead of this one, as the Date of its answer tells; 0 if that is not

@@ -4,6 +4,7 @@ package tokencall
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 const (
 	// MaxBody is the most that is read of an answer, in bytes.
 	MaxBody = 1 << 20
-	// Timeout limits a call that has no shorter limit.
+	// Timeout limits a call whose context has no deadline.
 	Timeout = 30 * time.Second
 
 	maxRedirects = 5
@@ -58,6 +59,8 @@ func (c Config) CheckURL(u *url.URL) error {
 	switch {
 	case err != nil:
 		return err
+	case u.User != nil:
+		return origin.ErrUser
 	case u.Fragment != "":
 		return errors.New("there is a fragment, which is never sent")
 	case !o.Secure() && !o.Loopback() && !c.AllowHTTP:
@@ -117,19 +120,24 @@ func New(config Config, host *http.Client) (*Caller, error) {
 
 // transport returns what the calls are sent with: the given one, or the host's, unless trust or proxy are others.
 func (c *Caller) transport(host *http.Client) (http.RoundTripper, error) {
-	base := http.DefaultTransport
-	for _, client := range []*http.Client{host, c.config.Client} {
-		if client != nil && client.Transport != nil {
-			base = client.Transport
-		}
+	client := c.config.Client
+	if client == nil {
+		client = host
+	}
+	base := http.DefaultTransport //nolint:forbidigo // what there is outside a connection, see auth.Endpoint
+	if client != nil && client.Transport != nil {
+		base = client.Transport
 	}
 	roots, err := c.config.roots()
 	if err != nil || roots == nil && c.config.Proxy == nil {
 		return base, err
 	}
 	t, ok := base.(*http.Transport)
-	if !ok {
+	switch {
+	case !ok:
 		return nil, fmt.Errorf("trust and proxy cannot be set on a transport that is a %T", base)
+	case roots != nil && t.DialTLSContext != nil:
+		return nil, errors.New("trust cannot be set on a transport that has a DialTLSContext of its own")
 	}
 	c.own = t.Clone()
 	if roots != nil {
@@ -160,13 +168,19 @@ func (c *Caller) Close() error {
 	return nil
 }
 
-// Do sends req, whose context limits the call, and reads the answer whole. A redirect that is not followed is an
-// answer and [ErrRedirect]. Errors hold no query and nothing of what the server wrote.
+// Do sends req, whose context limits the call, and reads the answer whole. Without a deadline in the context, [Timeout]
+// is the limit. A redirect that is not followed is an answer and [ErrRedirect]. Errors hold no query and nothing of
+// what the server wrote.
 func (c *Caller) Do(req *http.Request) (*Answer, error) {
 	if err := c.config.CheckURL(req.URL); err != nil {
 		return nil, err
 	}
-	resp, err := c.client.Do(req)
+	if _, limited := req.Context().Deadline(); !limited {
+		ctx, cancel := context.WithTimeout(req.Context(), Timeout)
+		defer cancel()
+		req = req.WithContext(ctx)
+	}
+	resp, err := c.client.Do(req) //nolint:gosec // the URL is the configured one
 	if err != nil {
 		return nil, redact.Wire(err)
 	}

@@ -1,0 +1,178 @@
+package oauth2flow
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"slices"
+	"strings"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/field"
+	"github.com/restconn/restconn/internal/redact"
+	"github.com/restconn/restconn/internal/tokencall"
+	"github.com/restconn/restconn/secrets"
+)
+
+const (
+	mostToken = 64 << 10 // bytes of a token
+	mostExtra = 32       // further members that are kept
+	mostValue = 4 << 10  // bytes of each
+)
+
+// readObject returns the object that an answer is, or the error that it tells of.
+func (c *Client) readObject(a *tokencall.Answer, scrub redact.Scrubber) (*object, error) {
+	o, err := c.parse(a)
+	if a.Status/100 != 2 {
+		return nil, refusal(a, o, scrub)
+	}
+	if err != nil {
+		return nil, &AnswerError{Status: a.Status, Err: err}
+	}
+	if !o.absent("error") && string(o.values["error"]) != "false" {
+		return nil, refusal(a, o, scrub)
+	}
+	return o, nil
+}
+
+// parse reads the body of an answer.
+func (c *Client) parse(a *tokencall.Answer) (*object, error) {
+	media, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	if c.AcceptForm && media == Form.media() {
+		return parseForm(a.Body)
+	}
+	o, err := parseObject(a.Body)
+	switch {
+	case errors.Is(err, ErrNotJSON) && media == "text/html":
+		return nil, fmt.Errorf("%w but HTML: is this the URL of the endpoint?", ErrNotJSON)
+	case errors.Is(err, ErrNotJSON) && media == Form.media():
+		return nil, fmt.Errorf("%w but a form, which AcceptForm accepts", ErrNotJSON)
+	}
+	return o, err
+}
+
+// token returns the token that an answer brings. It keeps nothing of the one before.
+func (c *Client) token(a *tokencall.Answer, o *object) (*auth.Token, error) {
+	access, err := tokenText(o, "access_token")
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkType(o); err != nil {
+		return nil, err
+	}
+	t := &auth.Token{Value: secrets.Static(access), Obtained: a.Received, Extra: c.extra(o)}
+	if !o.absent(fieldRefreshToken) {
+		refresh, err := tokenText(o, fieldRefreshToken)
+		if err != nil {
+			return nil, err
+		}
+		t.Refresh = secrets.Static(refresh)
+	}
+	if t.Scopes, err = c.granted(o); err != nil {
+		return nil, err
+	}
+	t.Expiry, err = c.expiry(a, o, access)
+	return t, err
+}
+
+// tokenText returns a token, which is of visible ASCII characters.
+func tokenText(o *object, name string) (string, error) {
+	text, ok := o.text(name)
+	switch {
+	case !ok || text == "":
+		return "", fmt.Errorf("%s is missing, empty or not a text", name)
+	case len(text) > mostToken:
+		return "", fmt.Errorf("%s has more than 64 KiB", name)
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return "", fmt.Errorf("%s holds a space, a control character or a non-ASCII one", name)
+	}
+	return text, nil
+}
+
+// checkType refuses a token that is not to be sent as a bearer token.
+func (c *Client) checkType(o *object) error {
+	if o.absent("token_type") {
+		return nil
+	}
+	kind, ok := o.text("token_type")
+	same := func(accepted string) bool { return strings.EqualFold(kind, accepted) }
+	if !ok || !same("Bearer") && !slices.ContainsFunc(c.AcceptTokenTypes, same) {
+		return ErrTokenType
+	}
+	return nil
+}
+
+// granted returns the scopes that an answer tells: a text, or an array of texts as some servers send it.
+func (c *Client) granted(o *object) ([]string, error) {
+	if o.absent(fieldScope) {
+		return nil, nil
+	}
+	var list []string
+	if text, ok := o.text(fieldScope); ok {
+		list = []string{text}
+	} else if json.Unmarshal(o.values[fieldScope], &list) != nil {
+		return nil, errors.New("scope is not a text")
+	}
+	return c.split(list), nil
+}
+
+// split returns the single scopes of texts that may hold several.
+func (c *Client) split(texts []string) []string {
+	isBetween := func(r rune) bool { return r == ' ' || strings.ContainsRune(c.separator(), r) }
+	return strings.FieldsFunc(strings.Join(texts, c.separator()), isBetween)
+}
+
+// checkScopes compares the scopes of an answer with those that were asked for, and with those before a refresh.
+func (c *Client) checkScopes(granted []string, before *auth.Token) error {
+	if len(granted) == 0 {
+		return nil // they are what was asked for (RFC 6749, section 5.1)
+	}
+	if c.RequireScopes {
+		for _, scope := range c.split(c.Scopes) {
+			if !slices.Contains(granted, scope) {
+				return fmt.Errorf("%w: %q is missing", ErrScopes, scope)
+			}
+		}
+	}
+	if before == nil || len(before.Scopes) == 0 {
+		return nil
+	}
+	for _, scope := range granted {
+		if !slices.Contains(before.Scopes, scope) {
+			return fmt.Errorf("%w: there are more than before the refresh (RFC 6749, section 6)", ErrScopes)
+		}
+	}
+	return nil
+}
+
+// extra returns the texts and numbers of an answer that nobody else reads.
+func (c *Client) extra(o *object) map[string]secrets.Value {
+	var all map[string]secrets.Value
+	for _, name := range o.names {
+		text, ok := o.scalar(name)
+		limit := mostValue
+		if name == "id_token" {
+			limit = mostToken
+		}
+		if !ok || c.isRead(name) || len(text) > limit || len(name) > mostValue || field.HasControl(name) {
+			continue
+		}
+		if all == nil {
+			all = make(map[string]secrets.Value)
+		}
+		if all[name] = secrets.Static(text); len(all) == mostExtra {
+			break
+		}
+	}
+	return all
+}
+
+// isRead reports whether a member has a place of its own in a token.
+func (c *Client) isRead(name string) bool {
+	switch name {
+	case "access_token", fieldRefreshToken, "token_type", fieldScope, "expires_in", "expires_on", "expires_at":
+		return true
+	}
+	return name == c.ExpiryField
+}

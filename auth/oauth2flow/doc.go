@@ -1,0 +1,34 @@
+// Package oauth2flow gets tokens with OAuth 2.0 (RFC 6749): each flow is an [auth.Grant], which [auth.Manage] keeps
+// the tokens of.
+//
+//	client := oauth2flow.Client{
+//		ID:       "cid",
+//		Secret:   secrets.Env("API_SECRET"),
+//		TokenURL: "https://auth.example.com/token",
+//		Scopes:   []string{"read", "write"},
+//	}
+//	tokens := auth.Manage(oauth2flow.ClientCredentials(client))
+//	conn, err := connection.New(url, connection.WithAuth(auth.Bearer(tokens)))
+//
+// The flows without a user are [ClientCredentials], [Password], [Refresh], [Assertion], [TokenExchange] and
+// [CustomGrant]. [Introspect] and [Revoke] ask about a token and end it.
+//
+// # Calls
+//
+// An exchange sends exactly one request, or two where a refresh token is refused and the grant has another way. It is
+// a POST, by one method of client authentication that is set and never guessed. It goes to https, or to this machine;
+// redirects are not followed; an answer has at most 1 MiB and 30 s, unless the context has a deadline. Nothing is
+// repeated here: that is the manager's decision.
+//
+// # Answers
+//
+// An answer is a JSON object, whatever its content type says. Names are compared exactly, and a name that is there
+// twice is an error, so that two readers cannot see two answers. A token of another type than Bearer, with a control
+// byte or with a space is refused before it is used.
+//
+// # Errors
+//
+// What the server refuses is an [*Error], which matches [auth.ErrInvalidGrant] or [auth.ErrClientRejected] if a
+// repetition would be refused as well. What is no answer of a token endpoint is an [*AnswerError]. No error holds a
+// secret, or more of the answer than its code and the beginning of its description.
+package oauth2flow

@@ -1,0 +1,99 @@
+package oauth2flow
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/url"
+)
+
+// Faults of an answer that is read.
+var (
+	// ErrNotJSON says that an answer is not one JSON object.
+	ErrNotJSON = errors.New("it is not a JSON object")
+
+	errTwice  = errors.New("a name is there twice")
+	errNoText = errors.New("it is not a text")
+)
+
+// object is a JSON object as it was written: exact names, in their order, none of them twice. encoding/json takes
+// names in any case, and the last of several.
+type object struct {
+	names  []string
+	values map[string]json.RawMessage
+}
+
+// parseObject reads one JSON object and nothing behind it. json.Valid bounds how deep it is nested.
+func parseObject(text []byte) (*object, error) {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if !json.Valid(text) {
+		return nil, ErrNotJSON
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, ErrNotJSON
+	}
+	o := &object{values: make(map[string]json.RawMessage)}
+	for d.More() {
+		t, err := d.Token()
+		name, ok := t.(string)
+		var value json.RawMessage
+		if err != nil || !ok || d.Decode(&value) != nil {
+			return nil, ErrNotJSON
+		}
+		if _, there := o.values[name]; there {
+			return nil, errTwice
+		}
+		o.names, o.values[name] = append(o.names, name), value
+	}
+	return o, nil
+}
+
+// parseForm reads an object that is written as a form.
+func parseForm(text []byte) (*object, error) {
+	values, err := url.ParseQuery(string(bytes.TrimSpace(text)))
+	if err != nil {
+		return nil, errors.New("it is not a form")
+	}
+	o := &object{values: make(map[string]json.RawMessage, len(values))}
+	for name, all := range values {
+		if len(all) > 1 {
+			return nil, errTwice
+		}
+		quoted, err := json.Marshal(all[0])
+		if err != nil {
+			return nil, err
+		}
+		o.names, o.values[name] = append(o.names, name), quoted
+	}
+	return o, nil
+}
+
+// text returns a member that is a string.
+func (o *object) text(name string) (string, bool) {
+	s, err := unquote(o.values[name])
+	return s, err == nil
+}
+
+// scalar returns a member that is a string, or a number as it is written.
+func (o *object) scalar(name string) (string, bool) {
+	raw := o.values[name]
+	if len(raw) > 0 && (raw[0] == '-' || '0' <= raw[0] && raw[0] <= '9') {
+		return string(raw), true
+	}
+	return o.text(name)
+}
+
+// absent reports whether a member is missing, null or an empty text.
+func (o *object) absent(name string) bool {
+	raw := string(o.values[name])
+	return raw == "" || raw == "null" || raw == `""`
+}
+
+func unquote(raw json.RawMessage) (string, error) {
+	var s *string
+	if json.Unmarshal(raw, &s) != nil || s == nil {
+		return "", errNoText
+	}
+	return *s, nil
+}

@@ -1,0 +1,120 @@
+package oauth2flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/restconn/restconn/internal/redact"
+)
+
+var errSecretInURL = errors.New("a secret would stand in the URL: Encoding is Query, or OverrideProtocol put it there")
+
+// tokenRequest is a call to the authorization server while it is put together.
+type tokenRequest struct {
+	url    string // without what is added
+	header http.Header
+	params Params
+	query  Params
+	hidden []string // texts that the server may know and nobody else
+}
+
+// newRequest returns an empty request.
+func (c *Client) newRequest(target string) *tokenRequest {
+	r := &tokenRequest{url: target, header: c.Header.Clone()}
+	if r.header.Get("Accept") == "" {
+		r.header.Set("Accept", "application/json")
+	}
+	return r
+}
+
+// add adds a parameter.
+func (r *tokenRequest) add(name, value string) {
+	r.params = append(r.params, Param{Name: name, Value: value})
+	if !isPlain(name) && name != fieldClientID {
+		r.conceal(value)
+	}
+}
+
+// conceal keeps a text out of errors.
+func (r *tokenRequest) conceal(text string) { r.hidden = append(r.hidden, text) }
+
+// authenticate adds the proof of who the client is.
+func (r *tokenRequest) authenticate(ctx context.Context, c *Client) error {
+	if err := c.method().apply(ctx, c, r); err != nil {
+		return fmt.Errorf("oauth2flow: %w", err)
+	}
+	return nil
+}
+
+// proofs returns how many methods of client authentication the request has (RFC 6749, section 2.3).
+func (r *tokenRequest) proofs() int {
+	n := len(r.header["Authorization"])
+	for _, p := range slices.Concat(r.params, r.query) {
+		if p.Name == fieldClientSecret || p.Name == fieldClientAssertion {
+			n++
+		}
+	}
+	return n
+}
+
+// extend adds what the configuration adds to every token call.
+func (r *tokenRequest) extend(c *Client) {
+	for _, resource := range c.Resources {
+		r.add(fieldResource, resource)
+	}
+	if c.OverrideProtocol {
+		r.params = slices.DeleteFunc(r.params, func(p Param) bool {
+			return slices.ContainsFunc(c.Params, func(other Param) bool { return other.Name == p.Name })
+		})
+	}
+	for _, p := range c.Params {
+		if !c.ParamsInQuery {
+			r.add(p.Name, p.Value)
+			continue
+		}
+		r.query = append(r.query, p)
+		if !isPlain(p.Name) {
+			r.conceal(p.Value)
+		}
+	}
+}
+
+// build returns the request as it is sent.
+func (r *tokenRequest) build(ctx context.Context, e Encoding) (*http.Request, error) {
+	if e == Query {
+		r.params, r.query = nil, append(r.query, r.params...)
+	}
+	if slices.ContainsFunc(r.query, func(p Param) bool { return isSecret(p.Name) }) {
+		return nil, fmt.Errorf("oauth2flow: %w", errSecretInURL)
+	}
+	if r.proofs() > 1 {
+		return nil, errors.New("oauth2flow: there are two methods of client authentication")
+	}
+	body, err := e.body(r.params)
+	if err != nil {
+		return nil, fmt.Errorf("oauth2flow: the parameters cannot be written: %w", err)
+	}
+	u, err := url.Parse(r.url)
+	if err != nil {
+		return nil, errors.New("oauth2flow: the URL is malformed")
+	}
+	u.RawQuery = withQuery(u.RawQuery, r.query)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), body)
+	if err != nil {
+		return nil, errors.New("oauth2flow: the request cannot be made")
+	}
+	req.Header = r.header
+	if media := e.media(); media != "" && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", media)
+	}
+	return req, nil
+}
+
+// scrubber returns what masks the secrets of the request.
+func (r *tokenRequest) scrubber() redact.Scrubber {
+	return redact.NewScrubber(r.header, "", "", r.hidden)
+}
