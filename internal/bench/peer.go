@@ -100,9 +100,10 @@ const (
 	Tenant = "acme"
 	Trace  = "7b3f6f0e-1f0a-4a57-9d5e-0a4d8f6f2c11"
 
-	headerTenant = "X-Tenant"
-	headerTrace  = "X-Trace"
-	mediaJSON    = "application/json"
+	headerAuthorization = "Authorization"
+	headerTenant        = "X-Tenant"
+	headerTrace         = "X-Trace"
+	mediaJSON           = "application/json"
 
 	itemsPath = "/v1/items"
 	itemID    = "42"

@@ -20,6 +20,16 @@ const (
 	Download      = "download_1gib"
 	GzipBomb      = "gzip_bomb"
 	Weight        = "binary_weight"
+
+	TokenHot         = "token_hot_path"
+	TokenHotParallel = "token_hot_path_par"
+
+	StormValid    = "storm_valid"
+	StormExpired  = "storm_expired"
+	StormExpiring = "storm_expiring"
+	StormFailing  = "storm_failing"
+	StormCancel   = "storm_cancel"
+	StormWaiter   = "storm_waiter"
 )
 
 // bodyScenarios are those of a [BodyPeer].

@@ -6,9 +6,13 @@ import (
 	"errors"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/restconn/restconn/internal/bench"
 )
@@ -171,6 +175,73 @@ func TestHandler(t *testing.T) {
 			}
 		}
 		peer.Close()
+	}
+}
+
+// TestWorkers proves that each operation is made once, however it is shared.
+func TestWorkers(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{1, 2, 3} {
+		var calls atomic.Int64
+		crew := make(workers, count)
+		for i := range crew {
+			crew[i] = func() error { calls.Add(1); return nil }
+		}
+		if _, err := crew.run(7); err != nil || calls.Load() != 7 {
+			t.Errorf("%d workers made %d operations, error is %v", count, calls.Load(), err)
+		}
+	}
+	broken := errors.New("broken")
+	good := func() error { return nil }
+	if _, err := (workers{good, func() error { return broken }}).run(7); !errors.Is(err, broken) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestTokenScenarios proves that each storm is measured, and that every peer can be prepared for the hot path.
+func TestTokenScenarios(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	want := []string{bench.TokenHot, bench.TokenHotParallel}
+	for _, s := range bench.Storms() {
+		if s.Name != bench.StormValid {
+			want = append(want, s.Name)
+		}
+	}
+	if got := names[len(names)-len(want):]; !slices.Equal(got, want) {
+		t.Errorf("scenarios with tokens are %q, want %q", got, want)
+	}
+	o := options{peers: regexp.MustCompile("^restconn$")}
+	specs := tokenEntrants(bench.TokenHot, o)
+	if len(specs) != 2 || specs[0].Name != bench.Floor || specs[1].Name != restconn {
+		t.Fatalf("entrants are %+v", specs)
+	}
+	peers, closeAll := openTokens(specs)
+	defer closeAll()
+	for _, peer := range peers {
+		crew, err := tokenWorkers(t.Context(), peer, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := crew.run(4); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestLatencyAt(t *testing.T) {
+	t.Parallel()
+	var out bench.Outcome
+	for i := range 1000 {
+		out.Latencies = append(out.Latencies, time.Duration(i))
+	}
+	for percent, want := range map[int]float64{50: 500, 99: 990, 100: 999} {
+		if got := latencyAt(out, percent); got != want {
+			t.Errorf("at %d %% it is %v, want %v", percent, got, want)
+		}
 	}
 }
 

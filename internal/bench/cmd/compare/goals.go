@@ -59,6 +59,22 @@ var goals = []goal{
 	{scenario: bench.Download, peer: restconn, column: heapGrowth, bound: 1 << 20},
 	{scenario: bench.GzipBomb, peer: restconn, column: refused, bound: 1, atLeast: true},
 	{scenario: bench.GzipBomb, peer: restconn, column: rssPeak, bound: 96 << 20},
+	{scenario: bench.TokenHot, peer: restconn, column: timeOp, bound: 60},
+	{scenario: bench.TokenHot, peer: restconn, column: allocsOp, bound: 0},
+	{scenario: bench.TokenHotParallel, peer: restconn, column: timeOp, bound: 35},
+	{scenario: bench.TokenHotParallel, peer: restconn, column: allocsOp, bound: 0},
+	{scenario: bench.StormExpired, peer: restconn, column: tokenRequests, bound: 1},
+	{scenario: bench.StormExpired, peer: restconn, column: p99, bound: 66e6},
+	{scenario: bench.StormExpired, peer: restconn, column: failed, bound: 0},
+	{scenario: bench.StormExpiring, peer: restconn, column: tokenRequests, bound: 1},
+	{scenario: bench.StormExpiring, peer: restconn, column: p99Above, bound: 17e6},
+	{scenario: bench.StormExpiring, peer: restconn, column: longest, bound: 50e6},
+	{scenario: bench.StormExpiring, peer: restconn, column: failed, bound: 0},
+	{scenario: bench.StormFailing, peer: restconn, column: tokenRequests, bound: 1},
+	{scenario: bench.StormFailing, peer: restconn, column: longest, bound: 150e6},
+	{scenario: bench.StormCancel, peer: restconn, column: wasted, bound: 0},
+	{scenario: bench.StormCancel, peer: restconn, column: failed, bound: 0},
+	{scenario: bench.StormWaiter, peer: restconn, column: longest, bound: 120e6},
 }
 
 // verdict is a goal and what was measured.

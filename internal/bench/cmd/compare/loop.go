@@ -17,6 +17,9 @@ type loop struct {
 	workers   int
 }
 
+// loopColumns are the figures of a loop.
+var loopColumns = []string{timeOp, cpuOp, bytesOp, allocsOp}
+
 // measureLoops compares the peers in a loop. It counts what this process does: the server is another one.
 func measureLoops(
 	ctx context.Context, name string, o options, l loop, config func() bench.Config,
@@ -30,26 +33,43 @@ func measureLoops(
 
 	var list []contestant
 	for i, peer := range peers {
-		count, err := l.calibrate(ctx, peer, o.benchtime)
-		if err != nil {
-			return Table{}, fmt.Errorf("%s: %w", specs[i].Name, err)
+		crew := make(workers, l.workers)
+		for w := range crew {
+			crew[w] = func() error {
+				_, err := l.operation(ctx, peer)
+				return err
+			}
 		}
-		list = append(list, contestant{specs[i].Name, func(ctx context.Context) (sample, error) {
-			return l.measure(ctx, peer, count)
-		}})
+		c, err := crew.contestant(specs[i].Name, o.benchtime)
+		if err != nil {
+			return Table{}, err
+		}
+		list = append(list, c)
 	}
 	rows, err := compareRounds(ctx, o.rounds, list)
-	return Table{Scenario: name, Columns: []string{timeOp, cpuOp, bytesOp, allocsOp}, Rows: rows}, err
+	return Table{Scenario: name, Columns: loopColumns, Rows: rows}, err
 }
 
-// calibrate warms the peer up and returns how many operations take about as long as wanted.
-func (l loop) calibrate(ctx context.Context, peer bench.Peer, wanted time.Duration) (int, error) {
+// workers are operations that are repeated at the same time, each by a goroutine of its own.
+type workers []func() error
+
+// contestant returns them as one peer in a scenario.
+func (w workers) contestant(name string, benchtime time.Duration) (contestant, error) {
+	count, err := w.calibrate(benchtime)
+	if err != nil {
+		return contestant{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return contestant{name, func(context.Context) (sample, error) { return w.measure(count) }}, nil
+}
+
+// calibrate warms up and returns how many operations take about as long as wanted.
+func (w workers) calibrate(wanted time.Duration) (int, error) {
 	const first = 10
-	if _, err := l.run(ctx, peer, first*l.workers); err != nil {
+	if _, err := w.run(first * len(w)); err != nil {
 		return 0, err
 	}
-	for count := first * l.workers; ; count *= 2 {
-		elapsed, err := l.run(ctx, peer, count)
+	for count := first * len(w); ; count *= 2 {
+		elapsed, err := w.run(count)
 		if err != nil {
 			return 0, err
 		}
@@ -60,12 +80,12 @@ func (l loop) calibrate(ctx context.Context, peer bench.Peer, wanted time.Durati
 }
 
 // measure runs count operations and returns what one of them costs.
-func (l loop) measure(ctx context.Context, peer bench.Peer, count int) (sample, error) {
+func (w workers) measure(count int) (sample, error) {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	cpu := processCPU()
-	elapsed, err := l.run(ctx, peer, count)
+	elapsed, err := w.run(count)
 	cpu = processCPU() - cpu
 	runtime.ReadMemStats(&after)
 	n := float64(count)
@@ -78,29 +98,29 @@ func (l loop) measure(ctx context.Context, peer bench.Peer, count int) (sample, 
 }
 
 // run spreads count operations over the workers.
-func (l loop) run(ctx context.Context, peer bench.Peer, count int) (time.Duration, error) {
-	if l.workers == 1 {
+func (w workers) run(count int) (time.Duration, error) {
+	if len(w) == 1 {
 		start := time.Now()
-		err := l.repeat(ctx, peer, count)
+		err := repeat(w[0], count)
 		return time.Since(start), err
 	}
-	errs := make([]error, l.workers)
+	errs := make([]error, len(w))
 	var wg sync.WaitGroup
 	start := time.Now()
-	for i := range l.workers {
-		share := count / l.workers
-		if i < count%l.workers {
+	for i := range w {
+		share := count / len(w)
+		if i < count%len(w) {
 			share++
 		}
-		wg.Go(func() { errs[i] = l.repeat(ctx, peer, share) })
+		wg.Go(func() { errs[i] = repeat(w[i], share) })
 	}
 	wg.Wait()
 	return time.Since(start), errors.Join(errs...)
 }
 
-func (l loop) repeat(ctx context.Context, peer bench.Peer, count int) error {
+func repeat(operation func() error, count int) error {
 	for range count {
-		if _, err := l.operation(ctx, peer); err != nil {
+		if err := operation(); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ func scenarios() []scenario {
 	for _, s := range bench.InMemoryScenarios() {
 		list = append(list, scenario{s.Name, inMemory(s)})
 	}
-	return append(list,
+	list = append(list,
 		scenario{bench.GetFakeJSONv2, withJSONv2},
 		scenario{bench.GetLoopback, loopbackSerial(bench.Get)},
 		scenario{bench.GetParallel, loopbackParallel},
@@ -31,7 +31,15 @@ func scenarios() []scenario {
 		scenario{bench.Download, downloads},
 		scenario{bench.GzipBomb, gzipBombs},
 		scenario{bench.Weight, binaryWeight},
+		scenario{bench.TokenHot, hotPath(oneWorker)},
+		scenario{bench.TokenHotParallel, hotPath(workerPerCPU)},
 	)
+	for _, s := range bench.Storms() {
+		if s.Name != bench.StormValid { // it is a part of another
+			list = append(list, scenario{s.Name, storm(s)})
+		}
+	}
+	return list
 }
 
 // entrants returns the peers that take part in a scenario, the floor first.

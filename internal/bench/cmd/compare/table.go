@@ -47,6 +47,12 @@ const (
 	refused           = "refused"
 	heapPeak          = "peak heap MiB"
 	rssPeak           = "peak RSS MiB"
+	tokenRequests     = "token requests"
+	wasted            = "wasted"
+	longest           = "max"
+	p99Valid          = "p99 of a valid token"
+	p99Above          = "p99 above that"
+	leaderBack        = "cancelled one back after"
 )
 
 // column says how a value is printed and whether its ratio to the floor means something.
@@ -76,6 +82,12 @@ var columns = map[string]column{
 	refused:           {whole, false},
 	heapPeak:          {mebibytes, false},
 	rssPeak:           {mebibytes, false},
+	tokenRequests:     {whole, false},
+	wasted:            {whole, false},
+	longest:           {duration, false},
+	p99Valid:          {duration, false},
+	p99Above:          {duration, false},
+	leaderBack:        {duration, false},
 }
 
 func whole(v float64) string      { return strconv.FormatFloat(v, 'f', 0, 64) }
@@ -84,7 +96,7 @@ func hundredths(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
 func mebibytes(v float64) string { return hundredths(v / (1 << 20)) }
 
 func duration(ns float64) string {
-	switch d := time.Duration(ns); {
+	switch d := time.Duration(ns).Abs(); {
 	case d < time.Microsecond:
 		return fmt.Sprintf("%.1f ns", ns)
 	case d < time.Millisecond:
