@@ -17,8 +17,8 @@ type Key struct {
 
 // Record is what a [TokenStore] keeps under a [Key].
 type Record struct {
-	// Version counts the tokens. It grows with every new one, and is never used again, even after Delete. The zero
-	// Version means that there is no record.
+	// Version tells tokens apart. It grows with every new one. After Delete it begins anew, with one that was not used
+	// before. It is zero as long as there is no token; InFlight and RetryAt may be set all the same.
 	Version uint64
 	// Data is the token as the manager wrote it. It holds secrets in the clear, unless the store seals it.
 	Data []byte
@@ -44,17 +44,21 @@ type TokenStore interface {
 	// without a lease as soon as it is noticed. Otherwise the record is marked as InFlight, fn is called once with
 	// the record as it was before the mark, under a ctx that ends before the lease does, and the outcome is saved:
 	//
-	//   - If fn succeeds, Data of its result is saved under a new version. Saving is tried again until the lease
-	//     ends. If it cannot be saved, the answer is what was to be saved and a [*StoreError].
+	//   - If fn succeeds, Data of its result is saved under a new version, also if ctx has ended by then. Saving is
+	//     tried again until the lease ends. If it cannot be saved, the answer is what was to be saved and a
+	//     [*StoreError].
 	//   - If fn fails, the record stays, but for RetryAt and InFlight, which are those of fn's result. The answer is
-	//     the record and the error of fn.
+	//     the record and the error of fn. That the two could not be saved is not told; the mark is still there then.
+	//   - If fn panics or ends its goroutine, the mark stays, and the lease ends at once.
 	//
-	// Nothing is saved once the lease is lost, or if the version is not seen any more.
+	// If the lease or the mark cannot be had, or ctx has ended, fn is not called: the answer is the zero Record and a
+	// [*StoreError]. Nothing is saved once the lease is lost, or if the version is not seen any more.
 	Update(
 		ctx context.Context, key Key, seen uint64, fn func(ctx context.Context, cur Record) (Record, error),
 	) (Record, error)
 
-	// Delete removes the record. That there is none is no error. An Update that is under way saves nothing.
+	// Delete removes the record. That there is none is no error. An Update that is under way saves nothing, and one
+	// that comes later may have to wait for it.
 	Delete(ctx context.Context, key Key) error
 }
 
@@ -65,7 +69,7 @@ type Leaser interface {
 
 // StoreError says that a [TokenStore] failed, and at what. It holds no secret.
 type StoreError struct {
-	// Op is "load", "lease", "save", "delete", "encode" or "decode".
+	// Op is "load", "lease", "mark", "save", "delete", "encode" or "decode". After "lease" and "mark" fn was not called.
 	Op string
 	// Err is the cause.
 	Err error

@@ -9,7 +9,8 @@ import (
 	"github.com/restconn/restconn/auth"
 )
 
-// NewMemory returns a store that lasts as long as the process: for tests, and to share tokens between managers.
+// NewMemory returns a store that lasts as long as the process: for tests, and to share tokens between managers. It is
+// safe for concurrent use.
 func NewMemory(opts ...Option) auth.TokenStore {
 	return Leased(&memory{entries: make(map[auth.Key]*entry)}, opts...)
 }
@@ -74,7 +75,7 @@ func (m *memory) Release(_ context.Context, key auth.Key, owner string) error {
 		return nil
 	}
 	e.owner = ""
-	if e.record.Version == 0 && !e.record.InFlight {
+	if e.record.Version == 0 && !e.record.InFlight && e.record.RetryAt.IsZero() {
 		delete(m.entries, key)
 	}
 	return nil
