@@ -60,6 +60,7 @@ type holder struct {
 	key   auth.Key
 	owner string
 	held  bool      // or it is not known
+	sure  bool      // it is held
 	began time.Time // the lease ended here plus its length, at the latest
 }
 
@@ -76,7 +77,7 @@ func (h *holder) acquire(ctx context.Context, seen uint64) (auth.Record, error) 
 	for {
 		h.began = time.Now()
 		rec, held, err := h.backend.Acquire(ctx, h.key, h.owner, h.lease)
-		h.held = held || err != nil
+		h.held, h.sure = held || err != nil, held
 		if err != nil || held || rec.Version != seen {
 			return rec, err
 		}
@@ -131,7 +132,7 @@ func (h *holder) exchange(ctx context.Context, cur auth.Record, fn exchange) (au
 
 // settle saves that no exchange is under way any more. If that fails the mark stays, and the next holder knows less.
 func (h *holder) settle(ctx context.Context, rec auth.Record) {
-	ctx, cancel := h.detached(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.reserve())
 	defer cancel()
 	_ = h.save(ctx, rec.Version, rec)
 }
@@ -170,19 +171,19 @@ func (h *holder) landed(ctx context.Context, rec auth.Record) bool {
 	return err == nil && stored.Version == rec.Version && bytes.Equal(stored.Data, rec.Data)
 }
 
-// release gives the lease back. If that fails it ends by itself.
+// release gives the lease back. If that fails it ends by itself. Nobody waits long for a store that did not even say
+// whether there is one.
 func (h *holder) release(ctx context.Context) {
 	if !h.held {
 		return
 	}
-	ctx, cancel := h.detached(ctx)
+	limit := h.reserve()
+	if !h.sure {
+		limit = min(limit, parting)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	_ = h.backend.Release(ctx, h.key, h.owner)
-}
-
-// detached returns a context for the work after an exchange: short, and there even if the caller has left.
-func (h *holder) detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), h.reserve())
 }
 
 // nextVersion returns the version after v. The first is a time, so that a record that was deleted and made anew has

@@ -1,0 +1,15 @@
+// Package interop holds what is tested against real servers: PostgreSQL, with and without PgBouncer before it, Redis,
+// with and without cluster mode, and SQLite.
+//
+//	go test ./...                       # SQLite, and the servers that the environment names
+//	RESTCONN_INTEROP=1 go test -v ./... # all: what is not named is started on loopback, and installed if need be
+//
+// The environment names servers by these variables:
+//
+//	RESTCONN_TEST_POSTGRES=postgres://user:password@host/database
+//	RESTCONN_TEST_PGBOUNCER=postgres://user:password@host:6432/database?default_query_exec_mode=simple_protocol
+//	RESTCONN_TEST_REDIS=redis://:password@host:6379/0
+//	RESTCONN_TEST_REDISCLUSTER=redis://:password@host:6379
+//
+// Each test uses tables and keys of its own names, and removes the tables.
+package interop

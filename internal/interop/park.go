@@ -1,0 +1,119 @@
+package interop
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/restconn/restconn/auth/tokenstore"
+	"github.com/restconn/restconn/internal/interop/servers"
+)
+
+// ErrNoServer says that a server is neither named by the environment nor to be started.
+var ErrNoServer = errors.New("no server")
+
+// LocalKinds are the kinds of places that need no server.
+func LocalKinds() []string { return []string{"sqlite"} }
+
+// Park finds servers in the environment, and starts those that are not there, each once. It is safe for concurrent
+// use.
+type Park struct {
+	start bool
+
+	mu      sync.Mutex
+	running map[string]*servers.Server
+	order   []*servers.Server
+	failed  map[string]error
+}
+
+// NewPark returns a park that starts servers, or does not.
+func NewPark(start bool) *Park {
+	return &Park{start: start, running: make(map[string]*servers.Server), failed: make(map[string]error)}
+}
+
+// Place returns a new place of a kind. path is for kinds that keep their tokens in a file.
+func (p *Park) Place(ctx context.Context, kind, path string) (Place, error) {
+	place := Place{
+		Kind: kind, Address: path, Space: "t_" + strings.ToLower(rand.Text()), Lease: tokenstore.DefaultLease,
+	}
+	if slices.Contains(LocalKinds(), kind) {
+		return place, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var err error
+	place.Address, err = p.find(ctx, kind)
+	return place, err
+}
+
+// find returns the address of a server.
+func (p *Park) find(ctx context.Context, kind string) (string, error) {
+	name := "RESTCONN_TEST_" + strings.ToUpper(kind)
+	if address := os.Getenv(name); address != "" {
+		return address, nil
+	}
+	if s := p.running[kind]; s != nil {
+		return s.URL, nil
+	}
+	if !p.start {
+		return "", fmt.Errorf("%w: set %s, or RESTCONN_INTEROP=1 to start one", ErrNoServer, name)
+	}
+	if err := p.failed[kind]; err != nil {
+		return "", err
+	}
+	var upstream string
+	var err error
+	if kind == "pgbouncer" {
+		upstream, err = p.find(ctx, "postgres")
+	}
+	if err == nil {
+		var s *servers.Server
+		if s, err = servers.Start(ctx, kind, upstream); err == nil {
+			p.running[kind] = s
+			p.order = append(p.order, s)
+			return s.URL, nil
+		}
+	}
+	p.failed[kind] = err
+	return "", err
+}
+
+// Close stops what was started, the last first.
+func (p *Park) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var faults []error
+	for len(p.order) > 0 {
+		last := len(p.order) - 1
+		faults = append(faults, p.order[last].Stop())
+		p.order = p.order[:last]
+	}
+	clear(p.running)
+	return errors.Join(faults...)
+}
+
+// Clear removes the tables of a place.
+func Clear(ctx context.Context, p Place) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	h, err := Open(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = h.Close() }()
+	if h.DB == nil {
+		return nil
+	}
+	for _, table := range []string{p.Space, p.Space + "_schema"} {
+		if _, err := h.DB.ExecContext(ctx, `DROP TABLE "`+table+`"`); err != nil {
+			return err
+		}
+	}
+	return nil
+}
