@@ -97,18 +97,22 @@ func build(t *testing.T, program string) string {
 	return client
 }
 
-// TestReadmeFragments finds every line of the other blocks in example_test.go, which is compiled and run.
+// TestReadmeFragments finds every line of the other blocks in the examples, which are compiled and run.
 func TestReadmeFragments(t *testing.T) {
 	t.Parallel()
-	code, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var code []byte
+	for _, name := range []string{"example_test.go", "example_token_test.go"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code = append(code, text...)
 	}
 	for _, block := range goBlocks(t)[1:] {
 		for line := range strings.Lines(block) {
 			line, _, _ = strings.Cut(line, " // ")
 			if line = strings.TrimSpace(line); !strings.Contains(string(code), line) {
-				t.Errorf("the line %q of README.md is not in example_test.go", line)
+				t.Errorf("the line %q of README.md is in none of the examples", line)
 			}
 		}
 	}

@@ -4,6 +4,21 @@
 // [None], [Basic], [APIKey] and [Bearer] are built in, [All] joins several, and [Func] makes an Authenticator of a
 // function. Each scheme that needs more has a package of its own below this one.
 //
+// # Tokens
+//
+// A [TokenSource] answers with a token that is good now; Bearer puts it on the request. [Manage] makes one of a [Grant],
+// which is a single exchange: those of OAuth 2.0 are in package auth/oauth2flow, logins of a service's own in auth/login,
+// and [GrantFunc] is a function. With [KeepIn] the tokens outlive the process, and are shared by all that use the same
+// [TokenStore]: those of package auth/tokenstore, or one of your own.
+//
+//	tokens := auth.Manage(oauth2flow.ClientCredentials(client), auth.KeepIn(store, "crm"))
+//	conn, err := connection.New(api, connection.WithAuth(auth.Bearer(tokens)))
+//
+// A manager that only connections use need not be closed: closing the last of them ends what it runs. One that is asked
+// directly is closed by whoever made it.
+//
+// # Secrets
+//
 // Secrets come from a [secrets.Provider] and are asked for once per attempt, so that a rotated secret is used without
 // a restart. What is sent is rendered again only if the text changed.
 //
