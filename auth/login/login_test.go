@@ -77,7 +77,9 @@ func TestStep(t *testing.T) {
 			cfg := simple(tt.step)
 			cfg.BaseURL += tt.base
 			_, requests := obtain(t, cfg, t1())
-			call{tt.line, tt.head, tt.body}.check(t, requests[0])
+			wantLine(t, requests[0], tt.line+" HTTP/1.1")
+			wantHead(t, requests[0], tt.head)
+			wantBody(t, requests[0], tt.body)
 		})
 	}
 }
@@ -493,7 +495,11 @@ func TestLongLived(t *testing.T) {
 
 func TestRefreshToken(t *testing.T) {
 	t.Parallel()
-	cfg := withRenewal("/auth/refresh", "token")
+	cfg := login.Config{
+		BaseURL: home, Token: "body.accessToken", Refresh: "body.refreshToken", Lifetime: time.Hour,
+		Steps: []login.Step{{Path: "/auth/login"}},
+		Renew: []login.Step{{Path: "/auth/refresh", JSON: map[string]string{"token": "{{refresh}}"}}},
+	}
 	cfg.Extra = map[string]string{"id": "body.id", "host": "body.host"}
 	s := connectiontest.NewServer(t, connectiontest.Sequence(
 		reply(`{"accessToken":"t1","refreshToken":"r1","id":1,"host":"h1"}`), reply(`{"accessToken":"t2","host":"h2"}`),

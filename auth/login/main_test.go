@@ -68,6 +68,28 @@ func simple(s login.Step) login.Config {
 // t1 is the answer that simple expects.
 func t1() http.Handler { return connectiontest.JSON(200, map[string]string{"access_token": "t1"}) }
 
+// reply is an answer in JSON.
+func reply(text string) http.Handler {
+	return connectiontest.Text(200, text).Header("Content-Type", "application/json")
+}
+
+const (
+	typeJSON = "Content-Type: application/json"
+	typeForm = "Content-Type: application/x-www-form-urlencoded"
+)
+
+// wantHead asserts lines of the head of a request. One that ends with a colon stands for a field that is not there.
+func wantHead(t *testing.T, req connectiontest.Request, lines []string) {
+	t.Helper()
+	for _, line := range lines {
+		if name, ok := strings.CutSuffix(line, ":"); ok {
+			without(t, req, name)
+			continue
+		}
+		wantLine(t, req, line)
+	}
+}
+
 // wantLine asserts a line of the head of a request.
 func wantLine(t *testing.T, req connectiontest.Request, want string) {
 	t.Helper()

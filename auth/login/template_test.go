@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -89,6 +90,10 @@ func TestTemplateOnTheWire(t *testing.T) {
 		{
 			name: "H4 bytes of all kinds in one segment", step: login.Step{Path: "/u/{{id}}/x"},
 			params: map[string]string{"id": "a?b#c%2f;+é"}, line: "POST /u/a%3Fb%23c%252f%3B%2B%C3%A9/x HTTP/1.1",
+		},
+		{
+			name: "a URL that ends with a slash, and a path", step: login.Step{URL: "{{n}}/x"},
+			params: map[string]string{"n": home + "/v1/"}, line: "POST /v1/x HTTP/1.1",
 		},
 		{
 			name: "the path of the configuration is escaped where it has to be", step: login.Step{Path: "/ü x/%2F"},
@@ -230,9 +235,10 @@ func TestMissingNames(t *testing.T) {
 	_, err := g.Obtain(t.Context(), nil)
 	check("K-23 so does Obtain", err)
 
-	cfg.Compute = zscaler
+	cfg.Compute = func(context.Context, map[string]string) (map[string]string, error) {
+		return map[string]string{"other": "1"}, nil
+	}
 	cfg.Params = maps.Clone(cfg.Params)
-	cfg.Secrets["key"] = secrets.Static("abcdefghijkl")
 	requests, err := failure(t, cfg, t1())
 	check("K-23 so does Obtain where a function computes values, and nothing is sent", err)
 	if len(requests) != 0 {

@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/restconn/restconn/auth"
@@ -26,12 +28,15 @@ import (
 )
 
 // fewestProviders is how many rows of the catalogue of providers the tables have at least.
-const fewestProviders = 50
+const fewestProviders = 142
 
 // providerTables are the tables of all files.
 func providerTables() [][]provider {
 	return [][]provider{
 		staticProviders(),
+		oauthProviders(),
+		loginProviders(),
+		signedProviders(),
 	}
 }
 
@@ -45,6 +50,10 @@ const (
 	keyText    = "k3y+5A/canary1=="
 	secondText = "s3c/0nd+canary2=="
 	tokenText  = "t0ken-canary3.a_b~c"
+	// newerText is the token that comes after tokenText, refreshText a refresh token, and renewedText the next of these.
+	newerText   = "n3wer-canary4.d_e~f"
+	refreshText = "r3fresh-canary5.g_h~i"
+	renewedText = "r3newed-canary6.j_k~l"
 )
 
 var (
@@ -76,8 +85,17 @@ type provider struct {
 	// peers are the other servers, such as a token endpoint at authOrigin.
 	peers []peer
 
+	// lives is how long the token lives on when all calls are made, 0 if nobody knows, and refresh is its refresh token.
+	// They are looked at if the connection was opened by managed.
+	lives   time.Duration
+	refresh string
+
 	// secrets are what nobody may see, beside keyText and its like and all that follows a scheme in Authorization.
 	secrets []string
+	// certified says that servers ask for the certificate of the client, see certificate.
+	certified bool
+	// jwt verifies a signed token that a server has received, and returns what has its place in want.
+	jwt func(s *scene, text string) string
 
 	// test takes the place of all that stands above but id and what, for what a table cannot say.
 	test func(r *Row)
@@ -128,7 +146,7 @@ func (m message) lines(host string, common []string) []string {
 		all = slices.DeleteFunc(all, func(f string) bool { return fieldName(f) == fieldName(own) })
 	}
 	all = append(all, m.fields...)
-	all = slices.DeleteFunc(all, func(f string) bool { return strings.HasSuffix(f, ":") })
+	all = slices.DeleteFunc(all, func(f string) bool { return strings.Index(f, ":") == len(f)-1 })
 	slices.Sort(all)
 	return append(append([]string{m.line}, all...), "", m.body)
 }
@@ -170,6 +188,8 @@ type scene struct {
 	// servers are the one at the base URL, and the peers in their order.
 	servers []*connectiontest.Server
 	book    logbook
+	// tokens has the tokens of the connection, if there are any.
+	tokens *auth.Manager
 }
 
 // all returns the servers, the one at the base URL first.
@@ -194,9 +214,23 @@ func (p provider) stage(r *Row) *scene {
 	r.Helper()
 	s := &scene{Row: r, net: connectiontest.NewNetwork(r)}
 	for _, server := range p.all() {
-		s.servers = append(s.servers, s.net.Serve(server.origin, connectiontest.Sequence(server.replies...)))
+		h := connectiontest.Sequence(server.replies...)
+		if p.certified {
+			s.servers = append(s.servers, s.net.ServeTLS(server.origin, h, &tls.Config{
+				MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: s.net.RootCAs(),
+			}))
+			continue
+		}
+		s.servers = append(s.servers, s.net.Serve(server.origin, h))
 	}
 	return s
+}
+
+// certificate is an option for servers that ask for the certificate of the client.
+func certificate(s *scene) connection.Option {
+	transport := s.net.Transport()
+	transport.TLSClientConfig.Certificates = []tls.Certificate{s.net.Certificate("client.example.test")}
+	return connection.WithTransport(transport)
 }
 
 // connect opens the connection, which logs all that it can.
@@ -236,17 +270,63 @@ func (p provider) succeeds(r *Row) {
 	conn := p.connect(s)
 	b, err := p.call(s, conn)
 	s.NoError(err)
+	synctest.Wait() // a renewal may go on behind the last call
 	for i, server := range p.all() {
-		s.Received(s.servers[i], server.fields(), server.want...)
+		s.received(i, p, server)
 	}
+	p.checkToken(s)
 	s.Equal("the servers have received a secret", p.gave(s), true)
-	hidden := p.hidden()
+	hidden := p.hidden(s)
 	s.Hides("connection", fmt.Sprintf("%v %+v %#v %v %+v", conn, conn, conn, conn.Describe(), conn.Describe()), hidden...)
 	s.Hides("builder", fmt.Sprintf("%v %+v %#v", b, b, b), hidden...)
 	s.NoError(conn.Close())
 	log := s.book.text.String()
 	s.Equal("bodies are logged", strings.Contains(log, `"response_body"`), true)
-	s.Hides("log", log, p.hidden()...)
+	s.Hides("log", log, p.hidden(s)...)
+}
+
+// received asserts what a server has received. A token that the row verifies stands there as what it says.
+func (s *scene) received(i int, p provider, server peer) {
+	s.Helper()
+	if p.jwt == nil {
+		s.Received(s.servers[i], server.fields(), server.want...)
+		return
+	}
+	_, host, _ := strings.Cut(server.origin, "://")
+	var got, wanted [][]string
+	for _, req := range s.servers[i].Requests() {
+		lines := received(req)
+		for n, line := range lines {
+			lines[n] = signedToken.ReplaceAllStringFunc(line, func(text string) string { return p.jwt(s, text) })
+		}
+		got = append(got, slices.DeleteFunc(lines, isLength))
+	}
+	for _, m := range server.want {
+		wanted = append(wanted, slices.DeleteFunc(m.lines(host, server.fields()), isLength))
+	}
+	s.Equal("what "+host+" has received", got, wanted)
+}
+
+// signedToken is a JWT in its compact form.
+var signedToken = regexp.MustCompile(`\beyJ[\w-]+\.[\w-]+\.[\w-]+`)
+
+// isLength reports whether the line is a Content-Length, which is not that of the message if a token is in its body.
+func isLength(line string) bool { return fieldName(line) == "content-length" }
+
+// checkToken asserts what the manager has in the end.
+func (p provider) checkToken(s *scene) {
+	s.Helper()
+	if s.tokens == nil {
+		return
+	}
+	t, err := s.tokens.Token(s.ctx(), auth.Want{})
+	s.NoError(err)
+	var lives time.Duration
+	if !t.Expiry.IsZero() {
+		lives = time.Until(t.Expiry)
+	}
+	s.Equal("how long the token lives on", lives.String(), p.lives.String())
+	s.Equal("refresh token", t.Refresh.Reveal(), p.refresh)
 }
 
 // fails is the run in which one of the servers refuses all connections.
@@ -259,12 +339,12 @@ func (p provider) fails(r *Row, down int) {
 	if down == 0 {
 		s.Is(err, syscall.ECONNREFUSED)
 	}
-	hidden := p.hidden()
+	hidden := p.hidden(s)
 	for _, err := range flat(err) {
 		s.Hides("error", fmt.Sprintf("%v %+v %#v %q", err, err, err, err), hidden...)
 	}
 	s.NoError(conn.Close())
-	s.Hides("log of the failure", s.book.text.String(), p.hidden()...)
+	s.Hides("log of the failure", s.book.text.String(), hidden...)
 }
 
 // repeated is the run in which the server at the base URL answers with an error that repeats the request.
@@ -275,12 +355,37 @@ func (p provider) repeated(r *Row) {
 	_, err := p.call(s, conn)
 	s.Is(err, request.Status(http.StatusNotFound))
 	for _, err := range flat(err) {
-		s.Hides("error", fmt.Sprintf("%v %+v %#v %q", err, err, err, err), p.hidden()...)
+		s.Hides("error", fmt.Sprintf("%v %+v %#v %q", err, err, err, err), p.hidden(s)...)
 	}
 	s.NoError(conn.Close())
 	log := s.book.text.String()
 	s.Equal("the answer is logged", strings.Contains(strings.ReplaceAll(log, "+", " "), "what was sent"), true)
-	s.Hides("log of an answer that repeats the request", log, p.hidden()...)
+	s.Hides("log of an answer that repeats the request", log, p.hidden(s)...)
+}
+
+// refused is the run in which one of the other servers answers with an error of OAuth 2.0 that repeats the request.
+func (p provider) refused(r *Row, peer int) {
+	p.peers = slices.Clone(p.peers)
+	p.peers[peer].replies = []http.Handler{http.HandlerFunc(refuse)}
+	s := p.stage(r)
+	conn := p.connect(s)
+	_, err := p.call(s, conn)
+	s.Equal("the call has failed, or did not need "+p.peers[peer].origin, err != nil || p.peers[peer].optional, true)
+	for _, err := range flat(err) {
+		s.Hides("error", fmt.Sprintf("%v %+v %#v %q", err, err, err, err), p.hidden(s)...)
+	}
+	s.NoError(conn.Close())
+	s.Hides("log of a refusal that repeats the request", s.book.text.String(), p.hidden(s)...)
+}
+
+// refuse answers like a careless token endpoint.
+func refuse(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(map[string]string{
+		"error": "invalid_request", "error_description": fmt.Sprintf("%s %s %v", req.URL.RawQuery, body, req.Header),
+	})
 }
 
 // repeat answers with all that a careless server would repeat.
@@ -320,15 +425,24 @@ func (p peer) fields() []string {
 }
 
 // hidden returns all that nobody may see, in the ways in which it may be written.
-func (p provider) hidden() []string {
-	texts := append([]string{keyText, secondText, tokenText}, p.secrets...)
+func (p provider) hidden(s *scene) []string {
+	texts := append([]string{keyText, secondText, tokenText, newerText, refreshText, renewedText}, p.secrets...)
+	add := func(credentials string) { texts = append(texts, credentials[strings.Index(credentials, " ")+1:]) }
 	for _, server := range p.all() {
 		for _, m := range server.want {
 			for _, f := range m.fields {
 				if _, value, ok := strings.Cut(f, "Authorization: "); ok {
-					texts = append(texts, value[strings.Index(value, " ")+1:])
+					add(value)
 				}
 			}
+		}
+	}
+	for _, server := range s.servers {
+		for _, req := range server.Requests() {
+			for _, value := range req.Header["Authorization"] {
+				add(value)
+			}
+			texts = append(texts, signedToken.FindAllString(req.Raw, -1)...)
 		}
 	}
 	var all []string
@@ -346,7 +460,7 @@ func (p provider) gave(s *scene) bool {
 			raw.WriteString(req.Raw)
 		}
 	}
-	return slices.ContainsFunc(p.hidden(), func(text string) bool { return strings.Contains(raw.String(), text) })
+	return slices.ContainsFunc(p.hidden(s), func(text string) bool { return strings.Contains(raw.String(), text) })
 }
 
 // runProviders runs the rows of a table, each on a clock and a network of its own.
@@ -367,6 +481,9 @@ func (p provider) run(r *Row) {
 	bubble(r, p.repeated)
 	for i := range p.all() {
 		bubble(r, func(r *Row) { p.fails(r, i) })
+	}
+	for i := range p.peers {
+		bubble(r, func(r *Row) { p.refused(r, i) })
 	}
 }
 
