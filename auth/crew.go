@@ -2,14 +2,16 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
 // crew is who works for a manager: renewals, and savings that are tried again. It can be sent home.
 type crew struct {
-	mu     sync.Mutex
-	closed bool
-	now    *shift
+	mu      sync.Mutex
+	closed  bool
+	now     *shift
+	leaving []*shift // those that are over, and in which somebody still works
 }
 
 // shift is what is under way between two ends of the day.
@@ -17,7 +19,7 @@ type shift struct {
 	over   context.Context //nolint:containedctx // it is the life of the shift
 	end    context.CancelFunc
 	active int
-	empty  chan struct{} // closed when the last one leaves an ended shift
+	empty  chan struct{} // closed when the last one leaves a shift that is over
 }
 
 func newShift() *shift {
@@ -25,43 +27,56 @@ func newShift() *shift {
 	return &shift{over: over, end: end, empty: make(chan struct{})}
 }
 
-// begin takes somebody on. over ends when the work should; done is called when it has.
-func (c *crew) begin() (over context.Context, done func(), err error) {
+// begin takes somebody on, who leaves the shift when his work is done. The work should end when the shift is over.
+func (c *crew) begin() (*shift, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil, nil, ErrClosed
+		return nil, ErrClosed
 	}
 	if c.now == nil {
 		c.now = newShift()
 	}
-	s := c.now
+	c.now.active++
+	return c.now, nil
+}
+
+// stay takes somebody on for a shift in which the caller is at work, unless it is over.
+func (c *crew) stay(s *shift) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s != c.now {
+		return false
+	}
 	s.active++
-	return s.over, func() { c.leave(s) }, nil
+	return true
 }
 
 func (c *crew) leave(s *shift) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.active--
-	if s.active == 0 && s != c.now {
+	if i := slices.Index(c.leaving, s); s.active == 0 && i >= 0 {
+		c.leaving = slices.Delete(c.leaving, i, i+1)
 		close(s.empty)
 	}
 }
 
-// end sends everybody home, and waits until they have left. If it is for good, nobody begins any more.
+// end sends everybody home, and waits until all have left, those of former shifts as well. If it is for good, nobody
+// begins any more.
 func (c *crew) end(forGood bool) {
 	c.mu.Lock()
-	s := c.now
-	c.now = nil
-	c.closed = c.closed || forGood
-	idle := s == nil || s.active == 0
-	c.mu.Unlock()
-	if s == nil {
-		return
+	if s := c.now; s != nil {
+		c.now = nil
+		s.end()
+		if s.active > 0 {
+			c.leaving = append(c.leaving, s)
+		}
 	}
-	s.end()
-	if !idle {
+	c.closed = c.closed || forGood
+	leaving := slices.Clone(c.leaving)
+	c.mu.Unlock()
+	for _, s := range leaving {
 		<-s.empty
 	}
 }

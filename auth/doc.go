@@ -6,10 +6,10 @@
 //
 // # Tokens
 //
-// A [TokenSource] answers with a token that is good now; Bearer puts it on the request. [Manage] makes one of a [Grant],
-// which is a single exchange: those of OAuth 2.0 are in package auth/oauth2flow, logins of a service's own in auth/login,
-// and [GrantFunc] is a function. With [KeepIn] the tokens outlive the process, and are shared by all that use the same
-// [TokenStore]: those of package auth/tokenstore, or one of your own.
+// A [TokenSource] answers with a token that is good now; Bearer puts it on the request. [Manage] makes one of a
+// [Grant], which is a single exchange: those of OAuth 2.0 are in package auth/oauth2flow, logins of a service's own in
+// auth/login, and [GrantFunc] is a function. With [KeepIn] the tokens outlive the process, and are shared by all that
+// use the same [TokenStore]: those of package auth/tokenstore, or one of your own.
 //
 //	tokens := auth.Manage(oauth2flow.ClientCredentials(client), auth.KeepIn(store, "crm"))
 //	conn, err := connection.New(api, connection.WithAuth(auth.Bearer(tokens)))

@@ -31,7 +31,11 @@ type keeper struct {
 	due     atomic.Int64 // when the next renewal in the background may begin, in nanoseconds since m.start
 	flights flight.Group[struct{}, *held]
 
+	exchanging atomic.Bool // an exchange is under way: nothing is saved beside it
+	telling    sync.Mutex
+
 	mu       sync.Mutex
+	edits    int           // how often the token was set or forgotten
 	failure  *RenewalError // the last one, until an exchange succeeds
 	failures int           // in a row
 	forced   time.Time     // the last renewal that was made because of a rejection
@@ -47,6 +51,8 @@ type held struct {
 	token   *Token
 	version uint64 // of the record that it is in, or that it was made from
 	unsaved bool   // the store has not got it
+	ours    bool   // an exchange of this manager brought it
+	guessed bool   // nobody knows when it was issued, so it may have lived for longer than it seems
 
 	since   time.Time     // when it was held
 	glances *atomic.Int64 // until when, in nanoseconds since then, fresh need not be asked
@@ -84,6 +90,14 @@ func (h *held) rejected(want Want) bool {
 	return h != nil && not != "" && h.token.Value.Reveal() == not
 }
 
+// tooShort reports whether another token, too, would end too soon, so that there is no use in an exchange.
+func (h *held) tooShort(want Want, now time.Time) bool {
+	if h == nil || h.lifetime == 0 || want.MinTTL <= 0 || h.hard.passed(now) || h.rejected(want) {
+		return false
+	}
+	return h.lifetime < want.MinTTL && !h.guessed || h.ours && now.Sub(h.since) < rejectionPause
+}
+
 // cached returns the token if it is fresh and just any is wanted. It takes no lock.
 func (k *keeper) cached(want Want) *Token {
 	h := k.current.Load()
@@ -104,12 +118,18 @@ func (k *keeper) token(ctx context.Context, c caller, want Want) (*Token, error)
 			}
 			return h.token, nil
 		}
-		if h != nil && h.lifetime > 0 && h.lifetime < want.MinTTL {
+		if h.tooShort(want, now) {
 			return nil, fail("manager", fmt.Errorf("%w: tokens live for %v here, and one that lives for %v is wanted",
 				ErrNoToken, h.lifetime.Round(time.Second), want.MinTTL))
 		}
+		if err := k.refused(h, want, now); err != nil {
+			return nil, fail("manager", err)
+		}
 		h, err := k.join(ctx, c, want, onDemand)
-		if err != nil && !another(err) {
+		switch {
+		case another(err) && c.gone():
+			return nil, fail("manager", ErrClosed)
+		case err != nil && !another(err):
 			return nil, fail("manager", err)
 		}
 		if h.serves(want, time.Now()) {
@@ -119,7 +139,7 @@ func (k *keeper) token(ctx context.Context, c caller, want Want) (*Token, error)
 	if k.current.Load().rejected(want) {
 		return nil, fail("manager", ErrNotRenewable)
 	}
-	return nil, fail("manager", fmt.Errorf("%w: what came had ended already", ErrNoToken))
+	return nil, fail("manager", errEnded)
 }
 
 // renewNow makes an exchange and returns what it brings.
@@ -130,7 +150,7 @@ func (k *keeper) renewNow(ctx context.Context, c caller) (*Token, error) {
 		if err != nil && !another(err) {
 			return nil, fail("manager", err)
 		}
-		if h != nil && h != before {
+		if h != nil && (before == nil || h.token != before.token) {
 			return h.token, nil
 		}
 	}
@@ -141,7 +161,7 @@ func (k *keeper) renewNow(ctx context.Context, c caller) (*Token, error) {
 func (k *keeper) renewSoon(ctx context.Context, c caller, now time.Time) {
 	since := int64(now.Sub(k.m.start))
 	due := k.due.Load()
-	if since < due || !k.due.CompareAndSwap(due, since+int64(k.flightLimit())) {
+	if since < due || !k.due.CompareAndSwap(due, since+int64(firstBackoff)) {
 		return
 	}
 	k.flights.Start(ctx, struct{}{}, k.flightLimit(), k.renewal(c, Want{}, early))
@@ -152,24 +172,36 @@ func (k *keeper) join(ctx context.Context, c caller, want Want, why reason) (*he
 	return k.flights.Do(ctx, struct{}{}, k.flightLimit(), k.renewal(c, want, why))
 }
 
-// flightLimit is how long a renewal may take: it may have to wait for the lease of another process, whose exchange
-// takes as long as ours.
-func (k *keeper) flightLimit() time.Duration { return 2*k.m.limit + leaseSlack }
+// flightLimit is how long a renewal may take: it may have to wait for the end of a lease whose holder is dead, and has
+// time for an exchange of its own after that.
+func (k *keeper) flightLimit() time.Duration {
+	lease := k.m.limit + leaseSlack
+	if l, ok := k.m.store.(Leaser); ok {
+		lease = max(lease, l.Lease())
+	}
+	return lease + k.m.limit + leaseSlack
+}
 
 // another reports whether err only says that the exchange that a caller has joined was not meant for him.
-func another(err error) bool { return errors.Is(err, errShiftOver) || errors.Is(err, errReplaced) }
+func another(err error) bool {
+	return errors.Is(err, errShiftOver) || errors.Is(err, errReplaced) || errors.Is(err, errRefused)
+}
 
-// accept makes h the token in use in place of cur, unless that was replaced meanwhile. rejected says that cur was.
-func (k *keeper) accept(cur, h *held, rejected bool) bool {
+// accept makes h the token in use, unless one was set or forgotten since there were so many edits. rejected says that
+// the last one was.
+func (k *keeper) accept(h *held, edits int, rejected bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.current.Load()
-	if (now == nil) != (cur == nil) || now != nil && now.token != cur.token {
+	if k.edits != edits {
 		return false
 	}
+	now, failures := time.Now(), k.failures
 	k.replace(h)
+	if !h.serves(Want{}, now) {
+		k.failures = failures
+	}
 	if rejected {
-		k.forced = time.Now()
+		k.forced = now
 	}
 	return true
 }
@@ -184,19 +216,25 @@ func (k *keeper) replace(h *held) {
 // hold returns t as a token in use.
 func (k *keeper) hold(t *Token, version uint64) *held {
 	now := time.Now()
-	if t.Obtained.IsZero() || t.Obtained.After(now) {
+	guessed := t.Obtained.IsZero()
+	if guessed || t.Obtained.After(now) {
 		own := *t
 		own.Obtained = now
 		t = &own
 	}
-	return &held{
-		window: newWindow(t, now, k.m.before), token: t, version: version, since: now, glances: new(atomic.Int64),
+	h := &held{token: t, version: version, guessed: guessed, since: now, glances: new(atomic.Int64)}
+	h.window = newWindow(t, now, k.m.before)
+	if t.Value.Reveal() == "" { // there is only a refresh token
+		h.window = window{soft: at(now, now), hard: at(now, now)}
 	}
+	return h
 }
 
 // tell tells the watchers.
 func (k *keeper) tell(e Event) {
 	e.Key = k.key
+	k.telling.Lock()
+	defer k.telling.Unlock()
 	for _, watch := range k.m.watchers {
 		_, _ = flight.Catch(func() (struct{}, error) { watch(e); return struct{}{}, nil })
 	}
@@ -206,7 +244,8 @@ func (k *keeper) tell(e Event) {
 func (k *keeper) close() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	h := k.current.Swap(nil)
+	h := k.current.Load()
+	k.replace(nil)
 	if h != nil && h.unsaved {
 		return &StoreError{Op: "save", Err: errors.New("a token that was not saved is lost")}
 	}

@@ -72,7 +72,8 @@ func Watch(f func(Event)) ManageOption {
 }
 
 // RenewBefore renews tokens in the background from d before they expire. The default is a quarter of their lifetime
-// and up to a tenth more, at random. Tokens that do not live longer than d keep to the default.
+// and up to a tenth more, at random. Tokens that do not live longer than d keep to the default. A token is used for at
+// least half of d while it is renewed.
 func RenewBefore(d time.Duration) ManageOption {
 	return durationOption("RenewBefore", d, func(m *Manager) { m.before = d })
 }

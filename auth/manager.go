@@ -128,7 +128,8 @@ func (m *Manager) Set(ctx context.Context, t *Token) error {
 }
 
 // Forget revokes the token if the grant is a [Revoker], and deletes it, from the store as well, whatever the server
-// said to the revocation. The error joins what failed.
+// said to the revocation. What an exchange brings that is under way in this manager is revoked and dropped, too. The
+// error joins what failed.
 func (m *Manager) Forget(ctx context.Context) error {
 	caller, err := m.caller()
 	if err != nil {
@@ -142,8 +143,11 @@ func (m *Manager) Forget(ctx context.Context) error {
 // of a token that is lost now.
 func (m *Manager) Close() error {
 	m.crew.end(true)
+	ctx, cancel := context.WithTimeout(context.Background(), lastSave)
+	defer cancel()
 	var faults []error
 	for _, k := range m.keepers() {
+		k.saveNow(ctx)
 		faults = append(faults, k.close())
 	}
 	return errors.Join(faults...)
@@ -153,7 +157,11 @@ func (m *Manager) Close() error {
 type caller struct {
 	grant  Grant
 	logger *slog.Logger
+	closed *atomic.Bool // of the connection; nil if there is none, or if it may go on after its end
 }
+
+// gone reports whether the connection is closed.
+func (c caller) gone() bool { return c.closed != nil && c.closed.Load() }
 
 // caller returns what a call outside any connection is made with: what the last connection brought that is open, or
 // else the grant as it is.
@@ -167,7 +175,9 @@ func (m *Manager) caller() (caller, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if n := len(m.bounds); n > 0 {
-		return m.bounds[n-1].caller, nil
+		last := m.bounds[n-1].caller
+		last.closed = nil
+		return last, nil
 	}
 	return caller{grant: m.grant, logger: slog.New(slog.DiscardHandler)}, nil
 }
@@ -192,9 +202,13 @@ func (m *Manager) BindSource(host Host) (TokenSource, error) {
 	if host.Call {
 		return b, nil
 	}
+	b.caller.closed = &b.closed
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.bounds = append(m.bounds, b)
+	m.mu.Unlock()
+	for _, k := range m.keepers() {
+		k.resume()
+	}
 	return b, nil
 }
 

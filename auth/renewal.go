@@ -28,6 +28,9 @@ func (e *RenewalError) Error() string {
 	if e.Err != nil {
 		text = e.Err.Error()
 	}
+	if errors.Is(e.Err, ErrLoginRequired) { // only the store is looked at then
+		return text
+	}
 	return text + "; next try from " + e.RetryAt.UTC().Format(time.RFC3339)
 }
 
@@ -41,6 +44,10 @@ var (
 	// errReplaced is the outcome of an exchange whose token was not needed in the end.
 	errReplaced = errors.New("the token was set or forgotten meanwhile")
 
+	// errRefused is the outcome of an exchange that was not to be made, for reasons of the caller who has started it.
+	errRefused = errors.New("the exchange was not to be made")
+
+	errEnded     = fmt.Errorf("%w: what came had ended already", ErrNoToken)
 	errElsewhere = errors.New("the last exchange, by another process, failed")
 	errNoText    = errors.New("the grant answered without a token")
 )
@@ -55,6 +62,9 @@ const (
 )
 
 const (
+	// lookAgain is how often the store is looked at for what a user has to bring.
+	lookAgain = 5 * time.Second
+
 	firstRetry = 200 * time.Millisecond
 	maxRetry   = 5 * time.Second
 )
@@ -63,74 +73,97 @@ const (
 type renewal struct {
 	*keeper
 
-	caller  caller
-	want    Want
-	why     reason
-	over    context.Context //nolint:containedctx // it is the shift in which the exchange is made
-	protect func() bool     // from now on, the end of the shift does not end the exchange
+	caller caller
+	want   Want
+	why    reason
+	shift  *shift
+	stop   func() bool // of what ends the exchange with the shift; it works once
+	safe   bool        // it has been called in time
+	edits  int         // when it began
+	told   bool        // what it fails with has been told before
+	got    *Token      // what the exchange has brought
 }
 
 // renewal returns the function that a flight runs.
 func (k *keeper) renewal(c caller, want Want, why reason) func(context.Context) (*held, error) {
 	return func(ctx context.Context) (*held, error) {
-		over, done, err := k.m.crew.begin()
+		s, err := k.m.crew.begin()
 		if err != nil {
 			return nil, err
 		}
-		defer done()
-		ctx, cancel := context.WithCancelCause(ctx)
+		defer k.m.crew.leave(s)
+		if c.gone() {
+			return nil, errShiftOver
+		}
+		// Whoever happened to ask first: what he is must not decide whose token all others get.
+		ctx, cancel := context.WithCancelCause(WithSubject(ctx, k.key.Subject))
 		defer cancel(nil)
-		stop := context.AfterFunc(over, func() { cancel(errShiftOver) })
+		stop := context.AfterFunc(s.over, func() { cancel(errShiftOver) })
 		defer stop()
-		r := &renewal{keeper: k, caller: c, want: want, why: why, over: over, protect: stop}
-		return r.run(ctx)
+		r := &renewal{keeper: k, caller: c, want: want, why: why, shift: s, stop: stop}
+		h, err := r.run(ctx)
+		if err == nil && h.unsaved {
+			r.save(ctx)
+		}
+		return h, err
 	}
 }
 
 // run makes the exchange if it is still needed.
 func (r *renewal) run(ctx context.Context) (*held, error) {
+	r.mu.Lock()
 	cur := r.current.Load()
+	r.edits = r.keeper.edits
+	r.mu.Unlock()
 	now := time.Now()
 	if r.why != forced && cur.serves(r.want, now) && (r.why == onDemand || cur.fresh(now)) {
 		return cur, nil
 	}
-	if err := r.refused(cur, now); err != nil {
-		return nil, err
+	if r.why != forced && r.refused(cur, r.want, now) != nil {
+		return nil, errRefused // each caller learns his own reason when he asks again
 	}
+	r.exchanging.Store(true)
+	defer r.exchanging.Store(false)
 	next, err := r.exchange(ctx, cur)
 	if err != nil {
 		return nil, r.failed(ctx, err)
 	}
-	if next != cur && !r.accept(cur, next, cur.rejected(r.want)) {
+	if next != cur && !r.accept(next, r.edits, cur.rejected(r.want)) {
+		r.dismiss(ctx)
 		return nil, errReplaced
 	}
-	if next.unsaved {
-		r.save(ctx)
+	if r.got != nil && !next.serves(Want{}, time.Now()) {
+		return nil, r.failed(ctx, errEnded)
 	}
 	return next, nil
 }
 
-// refused tells why no exchange is made now.
-func (r *renewal) refused(cur *held, now time.Time) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// dismiss revokes a token that came while the manager was to forget it.
+func (r *renewal) dismiss(ctx context.Context) {
+	if revoker, ok := r.caller.grant.(Revoker); ok && r.got != nil && r.current.Load() == nil {
+		_ = caught(func() error { return revoker.Revoke(ctx, r.got) }) // nobody is there to be told
+	}
+}
+
+// refused tells why no exchange is made now for a caller who wants another token than cur.
+func (k *keeper) refused(cur *held, want Want, now time.Time) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	switch {
-	case r.why == forced:
-		return nil
-	case r.failure != nil && now.Before(r.failure.RetryAt):
-		return r.failure
-	case cur.rejected(r.want) && !r.forced.IsZero() && now.Sub(r.forced) < r.pause(cur):
+	case k.failure != nil && now.Before(k.failure.RetryAt):
+		return k.failure
+	case cur.rejected(want) && !k.forced.IsZero() && now.Sub(k.forced) < cur.pause():
 		return fmt.Errorf("%w: it was renewed %v ago because another was",
-			ErrNotRenewable, now.Sub(r.forced).Round(time.Second))
+			ErrNotRenewable, now.Sub(k.forced).Round(time.Second))
 	default:
 		return nil
 	}
 }
 
 // pause is the time between two renewals because of rejections.
-func (r *renewal) pause(cur *held) time.Duration {
-	if cur.lifetime > 0 {
-		return min(rejectionPause, cur.lifetime)
+func (h *held) pause() time.Duration {
+	if h.lifetime > 0 {
+		return min(rejectionPause, h.lifetime)
 	}
 	return rejectionPause
 }
@@ -146,13 +179,19 @@ func (r *renewal) exchange(ctx context.Context, cur *held) (*held, error) {
 	if err := r.givenUp(0); err != nil {
 		return nil, err
 	}
-	t, err := r.obtain(ctx, r.previous(cur), false)
-	if err != nil {
+	if err := r.obtain(ctx, r.previous(cur), false); err != nil {
 		r.giveUp(0, err)
 		return nil, err
 	}
-	r.tell(Event{Kind: EventRenewed, Expiry: t.Expiry})
-	return r.hold(t, 0), nil
+	return r.renewed(0), nil
+}
+
+// renewed returns what the exchange has brought as a token in use.
+func (r *renewal) renewed(version uint64) *held {
+	r.tell(Event{Kind: EventRenewed, Expiry: r.got.Expiry})
+	h := r.hold(r.got, version)
+	h.ours = true
+	return h
 }
 
 // seeded returns the seed as a token in use, if it is what there is.
@@ -177,10 +216,10 @@ func (r *renewal) previous(cur *held) *Token {
 }
 
 // obtain calls the grant, under its limit. unfinished says that the exchange before this one may have used prev up.
-func (r *renewal) obtain(ctx context.Context, prev *Token, unfinished bool) (*Token, error) {
+func (r *renewal) obtain(ctx context.Context, prev *Token, unfinished bool) error {
 	once := oneTime(r.caller.grant, prev)
-	if once {
-		r.protect()
+	if once && !r.protect() {
+		return errShiftOver
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.m.limit)
 	defer cancel()
@@ -188,20 +227,27 @@ func (r *renewal) obtain(ctx context.Context, prev *Token, unfinished bool) (*To
 	for left := r.m.retries; ; left-- {
 		t, err := flight.Catch(func() (*Token, error) { return r.caller.grant.Obtain(ctx, prev) })
 		if err == nil {
-			return r.check(t)
+			r.got, err = r.check(t)
+			return err
 		}
 		if once && errors.Is(err, ErrInvalidGrant) {
-			return nil, lostError(err, unfinished)
+			return lostError(err, unfinished)
 		}
 		if left <= 0 || once || !r.caller.grant.Traits().Retryable || permanent(err) || errors.Is(err, flight.ErrPanic) {
-			return nil, err
+			return err
 		}
 		delay := max(pause/2+rand.N(pause/2), retryAfter(err)) //nolint:gosec // it spreads load
 		if wait.For(ctx, delay) != nil {
-			return nil, err
+			return err
 		}
 		pause = min(2*pause, maxRetry)
 	}
+}
+
+// protect keeps the end of the shift from ending the exchange. It reports whether that came in time.
+func (r *renewal) protect() bool {
+	r.safe = r.safe || r.stop()
+	return r.safe
 }
 
 // check returns t with what the manager adds to it.
@@ -216,24 +262,28 @@ func (r *renewal) check(t *Token) (*Token, error) {
 	if own.Expiry.IsZero() && r.m.lifetime > 0 {
 		own.Expiry = own.Obtained.Add(r.m.lifetime)
 	}
+	if latest := time.Now().Add(forever); own.Expiry.After(latest) { // a store may not be able to write the year
+		own.Expiry = latest
+	}
 	return &own, nil
 }
 
 // failed takes note of a failure, and returns it with the time of the next try.
 func (r *renewal) failed(ctx context.Context, err error) error {
-	if _, ok := errors.AsType[*RenewalError](err); ok {
+	if e, ok := errors.AsType[*RenewalError](err); ok {
+		r.heed(e)
 		return err
 	}
 	if errors.Is(context.Cause(ctx), errShiftOver) {
 		return errShiftOver
 	}
-	r.mu.Lock()
-	r.failures++
-	e := &RenewalError{Err: err, RetryAt: time.Now().Add(backoff(r.failures, err))}
-	r.failure = e
-	r.mu.Unlock()
-	r.due.Store(int64(e.RetryAt.Sub(r.m.start)))
-
+	e := r.postpone(err)
+	switch {
+	case e == nil:
+		return errReplaced
+	case r.told:
+		return e
+	}
 	kind := EventFailed
 	if errors.Is(err, ErrLoginRequired) {
 		kind = EventLost
@@ -241,6 +291,34 @@ func (r *renewal) failed(ctx context.Context, err error) error {
 	r.tell(Event{Kind: kind, Err: err, RetryAt: e.RetryAt})
 	r.caller.logger.LogAttrs(ctx, slog.LevelWarn, "token renewal failed",
 		slog.String("error", redact.Line(err.Error())), slog.Time("retry_at", e.RetryAt))
+	return e
+}
+
+// heed keeps to the time of the next try that another process has set.
+func (r *renewal) heed(e *RenewalError) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.Err == errElsewhere && r.keeper.edits == r.edits { //nolint:errorlint // it is that very error
+		r.failure = e
+		r.due.Store(int64(e.RetryAt.Sub(r.m.start)))
+	}
+}
+
+// postpone sets the time of the next try, unless the token was set or forgotten meanwhile.
+func (r *renewal) postpone(err error) *RenewalError {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.keeper.edits != r.edits {
+		return nil
+	}
+	r.failures++
+	pause := backoff(r.failures, err)
+	if r.m.store != nil && errors.Is(err, ErrLoginRequired) {
+		pause = lookAgain // for the token of a login elsewhere; the grant is not asked
+	}
+	e := &RenewalError{Err: err, RetryAt: time.Now().Add(pause)}
+	r.failure = e
+	r.due.Store(int64(e.RetryAt.Sub(r.m.start)))
 	return e
 }
 

@@ -5,7 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/restconn/restconn/internal/flight"
 )
+
+// loadLimit is how long reading a record may take.
+const loadLimit = 5 * time.Second
+
+// errMoved says that the store has another record than the one that an exchange was made from.
+var errMoved = errors.New("the record was replaced meanwhile")
 
 // lostGrant remembers a record whose grant is lost, so that it is not tried again.
 type lostGrant struct {
@@ -16,20 +24,33 @@ type lostGrant struct {
 // shared gets another token where several may share it: one that another process has obtained, or a new one.
 func (r *renewal) shared(ctx context.Context, cur *held) (*held, error) {
 	for range joins {
-		rec, err := r.m.store.Load(ctx, r.key)
+		rec, err := r.load(ctx)
 		if err != nil {
-			return r.alone(ctx, cur, err)
+			var version uint64
+			if cur != nil {
+				version = cur.version
+			}
+			return r.alone(ctx, r.previous(cur), version, err)
 		}
 		h, err := r.find(rec, cur)
 		if h != nil || err != nil {
 			return h, err
 		}
 		h, err = r.update(ctx, cur, rec)
-		if err != nil || h != nil && h != cur && (h.serves(r.want, time.Now()) || h.unsaved) {
+		switch {
+		case errors.Is(err, errMoved):
+		case err != nil || r.got != nil || h != nil && h != cur && h.serves(r.want, time.Now()):
 			return h, err
 		}
 	}
 	return nil, fmt.Errorf("%w: others renew it faster than it can be read", ErrNoToken)
+}
+
+// load reads the record. A store that does not answer is not waited for as long as an exchange is.
+func (r *renewal) load(ctx context.Context) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, loadLimit)
+	defer cancel()
+	return flight.Catch(func() (Record, error) { return r.m.store.Load(ctx, r.key) })
 }
 
 // find returns the token of rec if it is another one than cur and serves, or why there is no use in trying.
@@ -39,19 +60,11 @@ func (r *renewal) find(rec Record, cur *held) (*held, error) {
 			return h, nil
 		}
 	}
-	if rec.Version != 0 && (cur == nil || rec.Version != cur.version) {
-		t, err := decodeToken(rec.Data)
-		if err != nil {
-			return nil, err
-		}
-		h := r.hold(t, rec.Version)
-		if r.why != forced && h.serves(r.want, time.Now()) {
-			r.tell(Event{Kind: EventAdopted, Expiry: t.Expiry})
-			return h, nil
-		}
-	}
 	if r.why == forced {
 		return nil, nil //nolint:nilnil // nothing found, and nothing against an exchange
+	}
+	if h, err := r.adopt(rec, cur); h != nil || err != nil {
+		return h, err
 	}
 	if err := r.givenUp(rec.Version); err != nil {
 		return nil, err
@@ -62,29 +75,54 @@ func (r *renewal) find(rec Record, cur *held) (*held, error) {
 	return nil, nil //nolint:nilnil // nothing found, and nothing against an exchange
 }
 
+// adopt returns the token of rec if it is another one than cur and serves.
+func (r *renewal) adopt(rec Record, cur *held) (*held, error) {
+	if rec.Version == 0 || cur != nil && rec.Version == cur.version {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	t, err := decodeToken(rec.Data)
+	if err != nil {
+		return nil, err
+	}
+	h := r.hold(t, rec.Version)
+	if !h.serves(r.want, time.Now()) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	r.tell(Event{Kind: EventAdopted, Expiry: t.Expiry})
+	return h, nil
+}
+
 // update makes an exchange under the lease of the store.
 func (r *renewal) update(ctx context.Context, cur *held, rec Record) (*held, error) {
-	var got *Token
-	out, err := r.m.store.Update(ctx, r.key, rec.Version, func(ctx context.Context, live Record) (Record, error) {
-		next, t, err := r.underLease(ctx, cur, live)
-		got = t
-		return next, err
+	called := false
+	out, err := flight.Catch(func() (Record, error) {
+		return r.m.store.Update(ctx, r.key, rec.Version, func(ctx context.Context, live Record) (Record, error) {
+			called = true
+			return r.underLease(ctx, cur, live)
+		})
 	})
 	switch {
-	case got != nil && err == nil:
-		r.tell(Event{Kind: EventRenewed, Expiry: got.Expiry})
-		return r.hold(got, out.Version), nil
-	case got != nil:
-		r.tell(Event{Kind: EventRenewed, Expiry: got.Expiry})
-		return r.keepUnsaved(got, rec.Version, err), nil
+	case r.got != nil && err == nil:
+		return r.renewed(out.Version), nil
+	case r.got != nil:
+		return r.keepUnsaved(rec.Version, err), nil
+	case err != nil && !called:
+		prev, unreadable := r.fromRecord(cur, rec)
+		if unreadable != nil {
+			return nil, unreadable
+		}
+		return r.alone(ctx, prev, rec.Version, err)
 	case err != nil:
 		if _, ok := errors.AsType[*StoreError](err); ok {
-			r.tell(Event{Kind: EventStoreFailed, Err: err})
+			r.storeFailed(ctx, err)
 		}
 		r.giveUp(rec.Version, err)
 		return nil, err
 	}
-	h, err := r.find(out, cur) // somebody else was faster
+	h, err := r.adopt(out, cur) // somebody else was faster
+	if h == nil && err == nil {
+		h, err = r.find(out, cur)
+	}
 	if h == nil && err == nil {
 		h = cur
 	}
@@ -92,28 +130,36 @@ func (r *renewal) update(ctx context.Context, cur *held, rec Record) (*held, err
 }
 
 // underLease makes the exchange from what the record holds.
-func (r *renewal) underLease(ctx context.Context, cur *held, live Record) (Record, *Token, error) {
+func (r *renewal) underLease(ctx context.Context, cur *held, live Record) (Record, error) {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < r.m.limit {
-		return live, nil, &StoreError{Op: "lease", Err: errors.New("what is left of it is shorter than an exchange may take")}
+		return live, &StoreError{Op: "lease", Err: errors.New("what is left of it is shorter than an exchange may take")}
 	}
 	if live.InFlight {
 		r.tell(Event{Kind: EventUnfinished})
 	}
 	prev, err := r.fromRecord(cur, live)
 	if err != nil {
-		return live, nil, err
+		return live, err
 	}
-	t, err := r.obtain(ctx, prev, live.InFlight)
-	if err != nil {
+	if err := r.obtain(ctx, prev, live.InFlight); err != nil {
+		if permanent(err) && r.moved(ctx, live.Version) {
+			return live, errMoved
+		}
 		failure := r.failed(ctx, err)
 		if e, ok := errors.AsType[*RenewalError](failure); ok {
 			live.RetryAt = e.RetryAt
 		}
 		live.InFlight = !permanent(err)
-		return live, nil, failure
+		return live, failure
 	}
-	data, err := encodeToken(t, live.Data)
-	return Record{Data: data}, t, err
+	data, err := encodeToken(r.got, live.Data)
+	return Record{Data: data}, err
+}
+
+// moved reports whether the store has another record by now, as after a login that did not wait for the lease.
+func (r *renewal) moved(ctx context.Context, version uint64) bool {
+	rec, err := r.load(ctx)
+	return err == nil && rec.Version != version
 }
 
 // lostError says what became of a grant that the server does not know any more.
@@ -144,6 +190,9 @@ func (r *renewal) giveUp(version uint64, err error) {
 	if !errors.Is(err, ErrLoginRequired) {
 		return
 	}
+	if e, ok := errors.AsType[*RenewalError](err); ok {
+		err = e.Err // there will be another time of the next try
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lost = lostGrant{version: version, err: err}
@@ -156,24 +205,31 @@ func (r *renewal) givenUp(version uint64) error {
 	if r.why == forced || r.lost.version != version {
 		return nil
 	}
+	r.told = r.lost.err != nil
 	return r.lost.err
 }
 
 // alone goes on without the store, which failed, unless that could use up what others need.
-func (r *renewal) alone(ctx context.Context, cur *held, failure error) (*held, error) {
-	r.tell(Event{Kind: EventStoreFailed, Err: failure})
-	prev := r.previous(cur)
-	if oneTime(r.caller.grant, prev) {
+func (r *renewal) alone(ctx context.Context, prev *Token, version uint64, failure error) (*held, error) {
+	r.storeFailed(ctx, failure)
+	traits := r.caller.grant.Traits()
+	if ctx.Err() != nil || oneTime(r.caller.grant, prev) || traits.Interactive && prev == nil {
 		return nil, failure
 	}
-	t, err := r.obtain(ctx, prev, false)
-	if err != nil {
+	err := r.obtain(ctx, prev, false)
+	switch {
+	case err == nil:
+		return r.keepUnsaved(version, failure), nil
+	case prev == nil && errors.Is(err, ErrLoginRequired): // there may be one that could not be read
+		return nil, failure
+	default:
 		return nil, err
 	}
-	r.tell(Event{Kind: EventRenewed, Expiry: t.Expiry})
-	var version uint64
-	if cur != nil {
-		version = cur.version
+}
+
+// storeFailed tells that the store did, unless this is only because the work was ended.
+func (r *renewal) storeFailed(ctx context.Context, err error) {
+	if !errors.Is(context.Cause(ctx), errShiftOver) {
+		r.tell(Event{Kind: EventStoreFailed, Err: err})
 	}
-	return r.keepUnsaved(t, version, failure), nil
 }

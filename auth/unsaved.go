@@ -5,23 +5,24 @@ import (
 	"errors"
 	"time"
 
+	"github.com/restconn/restconn/internal/flight"
 	"github.com/restconn/restconn/internal/wait"
 )
 
 // lastSave is how long the last try to save may take, when nobody waits for it any more.
 const lastSave = 5 * time.Second
 
-// keepUnsaved returns a token that the store could not save as one in use.
-func (r *renewal) keepUnsaved(t *Token, version uint64, why error) *held {
-	r.tell(Event{Kind: EventUnsaved, Expiry: t.Expiry, Err: why})
-	h := r.hold(t, version)
+// keepUnsaved returns what the exchange has brought, and the store could not save, as a token in use.
+func (r *renewal) keepUnsaved(version uint64, why error) *held {
+	h := r.renewed(version)
 	h.unsaved = true
+	r.tell(Event{Kind: EventUnsaved, Expiry: h.token.Expiry, Err: why})
 	return h
 }
 
 // save has the token in use saved later, or at once if this is the end.
 func (r *renewal) save(ctx context.Context) {
-	if r.over.Err() == nil && r.saveLater() {
+	if r.saveLater(r.shift) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSave)
@@ -30,30 +31,41 @@ func (r *renewal) save(ctx context.Context) {
 }
 
 // saveLater starts somebody who tries to save until it is done, unless there is one. It reports whether there is one
-// now.
-func (k *keeper) saveLater() bool {
+// now; there is none when the shift is over.
+func (k *keeper) saveLater(s *shift) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.saving {
-		return true
-	}
-	over, done, err := k.m.crew.begin()
-	if err != nil {
+	if !k.m.crew.stay(s) {
 		return false
+	}
+	if k.saving {
+		k.m.crew.leave(s)
+		return true
 	}
 	k.saving = true
 	go func() {
-		defer done()
-		k.keepSaving(over)
+		defer k.m.crew.leave(s)
+		k.keepSaving(s.over)
 	}()
 	return true
+}
+
+// resume starts to save again what could not be saved when all connections were closed.
+func (k *keeper) resume() {
+	if !k.holdsUnsaved() {
+		return
+	}
+	if s, err := k.m.crew.begin(); err == nil {
+		k.saveLater(s)
+		k.m.crew.leave(s)
+	}
 }
 
 // keepSaving tries to save until it is done, and once more when the shift is over.
 func (k *keeper) keepSaving(over context.Context) {
 	for failures := 1; ; failures++ {
 		ended := wait.For(over, backoff(failures, nil)) != nil
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(over), k.flightLimit())
+		ctx, cancel := context.WithTimeout(over, k.flightLimit())
 		if ended {
 			cancel()
 			ctx, cancel = context.WithTimeout(context.WithoutCancel(over), lastSave)
@@ -84,45 +96,76 @@ func (k *keeper) saveNow(ctx context.Context) {
 		return
 	}
 	called := false
-	out, err := k.m.store.Update(ctx, k.key, h.version, func(_ context.Context, live Record) (Record, error) {
-		called = true
-		data, err := encodeToken(h.token, live.Data)
-		return Record{Data: data}, err
+	out, err := flight.Catch(func() (Record, error) {
+		return k.m.store.Update(ctx, k.key, h.version, func(_ context.Context, live Record) (Record, error) {
+			called = true
+			if k.exchanging.Load() || k.current.Load() != h { // there is a newer one, or there will be
+				return live, errReplaced
+			}
+			data, err := encodeToken(h.token, live.Data)
+			return Record{Data: data}, err
+		})
 	})
 	switch {
 	case err != nil:
-	case !called && out.Version == 0: // it was deleted, and so is ours
+	case called:
+		k.saved(h, out.Version)
+	case out.Version == 0: // it was deleted, and so is ours
 		k.current.CompareAndSwap(h, nil)
-	case !called: // somebody else has saved another one meanwhile
-		if t, err := decodeToken(out.Data); err == nil && k.current.CompareAndSwap(h, k.hold(t, out.Version)) {
+	default:
+		k.yield(h, out)
+	}
+}
+
+// saved takes note that the store has h.
+func (k *keeper) saved(h *held, version uint64) {
+	saved := *h
+	saved.version, saved.unsaved = version, false
+	if k.current.CompareAndSwap(h, &saved) {
+		k.tell(Event{Kind: EventSaved, Expiry: saved.token.Expiry})
+	}
+}
+
+// yield gives h up for what somebody else has saved, unless that is of no use: then it is to be overwritten. The record
+// may also be h itself, if the answer to a former try was lost.
+func (k *keeper) yield(h *held, rec Record) {
+	t, err := decodeToken(rec.Data)
+	if err != nil {
+		return
+	}
+	if t.Value.Equal(h.token.Value) && t.Refresh.Equal(h.token.Refresh) {
+		k.saved(h, rec.Version)
+		return
+	}
+	next := k.hold(t, rec.Version)
+	if next.serves(Want{}, time.Now()) || t.Refresh.Reveal() != "" {
+		if k.current.CompareAndSwap(h, next) {
 			k.tell(Event{Kind: EventAdopted, Expiry: t.Expiry})
 		}
-	default:
-		saved := *h
-		saved.version, saved.unsaved = out.Version, false
-		if k.current.CompareAndSwap(h, &saved) {
-			k.tell(Event{Kind: EventSaved, Expiry: saved.token.Expiry})
-		}
+		return
 	}
+	newer := *h
+	newer.version = rec.Version
+	k.current.CompareAndSwap(h, &newer)
 }
 
 // set keeps t in place of what there is.
 func (k *keeper) set(ctx context.Context, t *Token) error {
-	_, done, err := k.m.crew.begin()
+	s, err := k.m.crew.begin()
 	if err != nil {
 		return fail("manager", err)
 	}
-	defer done()
+	defer k.m.crew.leave(s)
 	h := k.hold(t, 0)
 	if k.m.store != nil {
-		version, err := k.overwrite(ctx, h.token)
+		h.version, err = flight.Catch(func() (uint64, error) { return k.overwrite(ctx, h.token) })
 		if err != nil {
 			return err
 		}
-		h.version = version
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.edits++
 	k.forgot = true
 	k.replace(h)
 	return nil
@@ -150,24 +193,46 @@ func (k *keeper) overwrite(ctx context.Context, t *Token) (uint64, error) {
 
 // forget revokes the token and deletes it.
 func (k *keeper) forget(ctx context.Context, g Grant) error {
-	h := k.current.Load()
+	s, err := k.m.crew.begin()
+	if err != nil {
+		return fail("manager", err)
+	}
+	defer k.m.crew.leave(s)
+	h := k.drop()
 	var faults []error
 	if k.m.store != nil {
-		rec, err := k.m.store.Load(ctx, k.key)
+		rec, err := flight.Catch(func() (Record, error) { return k.m.store.Load(ctx, k.key) })
 		faults = append(faults, err)
 		if t, err := decodeToken(rec.Data); err == nil && rec.Version != 0 && (h == nil || !h.unsaved) {
 			h = k.hold(t, rec.Version)
 		}
 	}
 	if revoker, ok := g.(Revoker); ok && h != nil {
-		faults = append(faults, revoker.Revoke(ctx, h.token))
+		faults = append(faults, caught(func() error { return revoker.Revoke(ctx, h.token) }))
 	}
 	if k.m.store != nil {
-		faults = append(faults, k.m.store.Delete(ctx, k.key))
+		faults = append(faults, caught(func() error { return k.m.store.Delete(ctx, k.key) }))
 	}
+	k.drop() // what was found in the store meanwhile
+	return errors.Join(faults...)
+}
+
+// drop takes the token out of use, and the seed with it. What comes of an exchange that is under way is not accepted.
+func (k *keeper) drop() *held {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.forgot, k.failure, k.failures, k.lost = true, nil, 0, lostGrant{}
-	k.current.Store(nil)
-	return errors.Join(faults...)
+	k.edits++
+	h := k.current.Load()
+	if h == nil && !k.forgot && k.m.seed != nil && k.key.Subject == "" {
+		h = k.hold(k.m.seed, 0)
+	}
+	k.forgot = true
+	k.replace(nil)
+	return h
+}
+
+// caught calls f, and returns a panic as an error.
+func caught(f func() error) error {
+	_, err := flight.Catch(func() (struct{}, error) { return struct{}{}, f() })
+	return err
 }

@@ -27,8 +27,13 @@ type instant struct {
 	wall int64 // nanoseconds since 1970
 }
 
-// at returns t as an instant. now is the present.
-func at(t, now time.Time) instant { return instant{mono: now.Add(t.Sub(now)), wall: t.UnixNano()} }
+// at returns t as an instant. now is the present. What is too far away to be counted in nanoseconds comes nearer.
+func at(t, now time.Time) instant {
+	if d := t.Sub(now); d.Abs() > forever {
+		t = now.Add(min(max(d, -forever), forever))
+	}
+	return instant{mono: now.Add(t.Sub(now)), wall: t.UnixNano()}
+}
 
 // passed reports whether either clock says so.
 func (i instant) passed(now time.Time) bool { return !now.Before(i.mono) || now.UnixNano() >= i.wall }
@@ -47,12 +52,14 @@ func newWindow(t *Token, now time.Time, before time.Duration) window {
 		return window{soft: end, hard: end}
 	}
 	lifetime := max(0, t.Expiry.Sub(t.Obtained))
-	hard := t.Expiry.Add(-min(hardMargin, lifetime/hardPart))
+	margin := min(hardMargin, lifetime/hardPart)
 	part := softFrom - softJitter*rand.Float64() //nolint:gosec // it spreads load
 	soft := t.Obtained.Add(time.Duration(part * float64(lifetime)))
 	if before > 0 && before < lifetime {
 		soft = t.Expiry.Add(-before)
+		margin = min(margin, before/2) //nolint:mnd // the rest is for the renewal in the background
 	}
+	hard := t.Expiry.Add(-margin)
 	if soft.Before(t.RenewableFrom) {
 		soft = t.RenewableFrom
 	}

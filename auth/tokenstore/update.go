@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/flight"
 	"github.com/restconn/restconn/internal/wait"
 )
 
@@ -158,11 +159,15 @@ func (h *holder) save(ctx context.Context, seen uint64, rec auth.Record) error {
 	}
 }
 
-// try saves once. A call that hangs is given up while there is time for another.
+// try saves once. A call that hangs is given up while there is time for another, and one that panics is as good as one
+// that fails: the token is still there.
 func (h *holder) try(ctx context.Context, seen uint64, rec auth.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, max(h.reserve()/2, firstSave))
 	defer cancel()
-	return h.backend.Save(ctx, h.key, h.owner, seen, rec)
+	_, err := flight.Catch(func() (struct{}, error) {
+		return struct{}{}, h.backend.Save(ctx, h.key, h.owner, seen, rec)
+	})
+	return err
 }
 
 // landed reports whether rec is what is stored.
