@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -319,8 +320,8 @@ func (c *Connection) host() auth.Host {
 		Now:        time.Now,
 		Connection: c.config.name,
 	}
-	if c.config.logger != nil {
-		h.Logger = c.config.logger
+	if l := cmp.Or(c.config.logger, c.config.debug); l != nil {
+		h.Logger = l
 	}
 	if h.Connection == "" {
 		h.Connection = redact.URL(c.base)

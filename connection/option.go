@@ -133,7 +133,7 @@ func WithInsecureHTTP() Option {
 
 // WithLogger writes one record per attempt and redirect hop, without bodies, at level Info, or Warn where the attempt
 // failed or was answered with 400 and above. Header values, queries and bodies that are not known to be harmless are
-// redacted. The default is silence.
+// redacted. Token calls are recorded in the same way, without headers. The default is silence.
 func WithLogger(l *slog.Logger) Option {
 	return option{"WithLogger", func(cfg *config) error {
 		if l == nil {

@@ -130,7 +130,7 @@ func (x *exchange) send(ctx context.Context, caller *tokencall.Caller, i int, s 
 		return failed
 	}
 	x.jar.write(req)
-	a, err := caller.Do(req)
+	a, err := caller.Do(req.WithContext(redact.WithPath(ctx, s.masked(req.URL, x.values, x.secret))))
 	if a != nil {
 		failed.Status = a.Status
 		failed.RetryAfter, _ = retrytime.After(a.Header, a.Received)

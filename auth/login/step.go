@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/restconn/restconn/internal/redact"
 )
 
 var errColon = errors.New("the user of Basic holds a colon (RFC 7617, section 2)")
@@ -89,6 +91,23 @@ func (s *step) target(v values) (target *url.URL, err error) {
 		return nil, err
 	}
 	return w.url()
+}
+
+// masked returns what logs show of the URL: no path that has a secret in it, and no origin that is one.
+func (s *step) masked(target *url.URL, v values, hidden []string) redact.SecretPath {
+	shown := redact.SecretPath{Secrets: hidden}
+	for _, t := range []template{s.url, s.base, s.path} {
+		for i, p := range t {
+			if p.name == "" || !slices.Contains(hidden, v[p.name]) {
+				continue
+			}
+			shown.Shown = "/" + redact.Mask
+			if i == 0 {
+				shown.Secrets = append(slices.Clip(hidden), target.Host)
+			}
+		}
+	}
+	return shown
 }
 
 // setHeader writes the header: the type of the body first, so that one of the configuration takes its place.

@@ -2,63 +2,18 @@ package oauth2flow
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/flight"
-	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/secrets"
 )
 
 // sourceLimit is how long a caller waits for an [oauth2.TokenSource].
 const sourceLimit = 30 * time.Second
-
-// SourceError says that an [oauth2.TokenSource] failed. Its text holds nothing that a server wrote but the error code
-// (RFC 6749, section 5.2); the cause, whose own text may print the answer of the server, is there for [errors.As].
-type SourceError struct {
-	// Code is the error code of the server, such as invalid_grant; empty if there is none.
-	Code string
-	// Status is the status of the server's answer; 0 if there is none.
-	Status int
-	// Err is the cause, such as an [*oauth2.RetrieveError].
-	Err error
-}
-
-// Error implements error.
-func (e *SourceError) Error() string {
-	const begin = "oauth2flow: the oauth2 source failed"
-	if _, ok := errors.AsType[*oauth2.RetrieveError](e.Err); ok {
-		text := begin
-		if e.Status != 0 {
-			text += fmt.Sprintf(": status %d", e.Status)
-		}
-		if e.Code != "" {
-			text += ": " + e.Code
-		}
-		return text
-	}
-	if e.Err == nil {
-		return begin
-	}
-	return begin + ": " + redact.Line(redact.Wire(e.Err).Error())
-}
-
-// Unwrap returns the cause, and what the code means to a manager: [auth.ErrInvalidGrant] or [auth.ErrClientRejected].
-func (e *SourceError) Unwrap() []error {
-	switch e.Code {
-	case "invalid_grant":
-		return []error{auth.ErrInvalidGrant, e.Err}
-	case "invalid_client", "unauthorized_client":
-		return []error{auth.ErrClientRejected, e.Err}
-	}
-	return []error{e.Err}
-}
 
 // FromOAuth2 makes a token source of one of golang.org/x/oauth2. It is asked each time, and nothing is kept here: give
 // it one that keeps its token, such as that of [oauth2.ReuseTokenSource] or of a Config, or else use [OAuth2Grant].
@@ -105,47 +60,6 @@ func ToOAuth2(ctx context.Context, src auth.TokenSource) oauth2.TokenSource {
 		}
 		return TokenToOAuth2(t), nil
 	})
-}
-
-// TokenFromOAuth2 converts a token; nil stays nil. The scopes are those of the answer's scope, and an id_token is in
-// Extra. Other values of the answer, and the type, have no way out of t.
-func TokenFromOAuth2(t *oauth2.Token) *auth.Token {
-	if t == nil {
-		return nil
-	}
-	out := &auth.Token{Value: secrets.Static(t.AccessToken), Expiry: t.Expiry}
-	if t.RefreshToken != "" {
-		out.Refresh = secrets.Static(t.RefreshToken)
-	}
-	if scope, ok := t.Extra("scope").(string); ok {
-		out.Scopes = strings.Fields(scope)
-	}
-	if id, ok := t.Extra("id_token").(string); ok && id != "" {
-		out.Extra = map[string]secrets.Value{"id_token": secrets.Static(id)}
-	}
-	return out
-}
-
-// TokenToOAuth2 converts a token; nil stays nil. The type is Bearer, and what Extra and Scopes hold is to be had with
-// the method Extra. The secrets lie in the clear in the result, as they do in every [oauth2.Token]: do not print it.
-func TokenToOAuth2(t *auth.Token) *oauth2.Token {
-	if t == nil {
-		return nil
-	}
-	out := &oauth2.Token{
-		AccessToken: t.Value.Reveal(), TokenType: "Bearer", RefreshToken: t.Refresh.Reveal(), Expiry: t.Expiry,
-	}
-	extra := make(map[string]any, len(t.Extra)+1)
-	for name, value := range t.Extra {
-		extra[name] = value.Reveal()
-	}
-	if len(t.Scopes) > 0 {
-		extra["scope"] = strings.Join(t.Scopes, " ")
-	}
-	if len(extra) == 0 {
-		return out
-	}
-	return out.WithExtra(extra)
 }
 
 type toOAuth2 func() (*oauth2.Token, error)
@@ -231,6 +145,8 @@ func (g oauth2Grant) Validate() error {
 // String implements [fmt.Stringer].
 func (oauth2Grant) String() string { return "OAuth2Grant" }
 
+var errSourceType error = &misfit{"oauth2flow: the oauth2 source answered with a token that is not of the type Bearer"}
+
 // answer returns the token of an exchange if it is one that can be sent as Bearer.
 func answer(t *oauth2.Token, err error) (*auth.Token, error) {
 	switch {
@@ -239,27 +155,9 @@ func answer(t *oauth2.Token, err error) (*auth.Token, error) {
 	case t == nil || t.AccessToken == "":
 		return nil, fmt.Errorf("oauth2flow: %w: the oauth2 source answered with none", auth.ErrNoToken)
 	case t.Type() != "Bearer":
-		return nil, errors.New("oauth2flow: the oauth2 source answered with a token that is not of the type Bearer")
+		return nil, errSourceType
 	case !t.Expiry.IsZero() && !time.Now().Before(t.Expiry):
 		return nil, fmt.Errorf("oauth2flow: %w: that of the oauth2 source has expired", auth.ErrNoToken)
 	}
 	return TokenFromOAuth2(t), nil
-}
-
-// errorCode is what an error code looks like. Others may be anything, and are not shown.
-var errorCode = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-
-func newSourceError(err error) *SourceError {
-	e := &SourceError{Err: err}
-	r, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok {
-		return e
-	}
-	if r.Response != nil {
-		e.Status = r.Response.StatusCode
-	}
-	if errorCode.MatchString(r.ErrorCode) {
-		e.Code = r.ErrorCode
-	}
-	return e
 }

@@ -57,7 +57,7 @@ func TestFromOAuth2(t *testing.T) {
 		"empty":             {constant(&oauth2.Token{}), "", "", auth.ErrNoToken, ""},
 		"none":              {constant(nil), "", "", auth.ErrNoToken, ""},
 		"expired":           {old, "", "", auth.ErrNoToken, ""},
-		"F5 mac":            {typed("mac"), "", "", nil, "not of the type Bearer"},
+		"F5 mac":            {typed("mac"), "", "", auth.ErrClientRejected, "not of the type Bearer"},
 		"F5 DPoP":           {typed("DPoP"), "", "", nil, "not of the type Bearer"},
 		"no source":         {nil, "", "", auth.ErrNoCredential, "nil"},
 		"G6 it panics":      {foreign(func() (*oauth2.Token, error) { panic("sentinel") }), "", "", nil, ""},
@@ -152,6 +152,10 @@ func TestSourceError(t *testing.T) {
 		"unauthorized": {
 			connectiontest.JSON(400, map[string]string{"error": "unauthorized_client"}), auth.ErrClientRejected,
 			"status 400: unauthorized_client",
+		},
+		"scope": {
+			connectiontest.JSON(400, map[string]string{"error": "invalid_scope"}), auth.ErrClientRejected,
+			"status 400: invalid_scope",
 		},
 		"F3 a code that is a text": {
 			connectiontest.JSON(400, map[string]string{"error": "sentinel\r\n\x1b[31m " + strings.Repeat("x", 5000)}),

@@ -10,7 +10,6 @@ import (
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/field"
-	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/internal/tokencall"
 	"github.com/restconn/restconn/secrets"
 )
@@ -22,16 +21,16 @@ const (
 )
 
 // readObject returns the object that an answer is, or the error that it tells of.
-func (c *Client) readObject(a *tokencall.Answer, scrub redact.Scrubber) (*object, error) {
+func (c *Client) readObject(a *tokencall.Answer, req *tokenRequest) (*object, error) {
 	o, err := c.parse(a)
 	if a.Status/100 != 2 {
-		return nil, refusal(a, o, scrub)
+		return nil, refusal(a, o, req)
 	}
 	if err != nil {
-		return nil, &AnswerError{Status: a.Status, Err: err}
+		return nil, unusable(a, req, err)
 	}
 	if !o.absent("error") && string(o.values["error"]) != "false" {
-		return nil, refusal(a, o, scrub)
+		return nil, refusal(a, o, req)
 	}
 	return o, nil
 }

@@ -117,9 +117,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 				t.Errorf("status is %d", e.Status)
 			}
 			hides(t, err, "LEAK", "csec")
-			if errors.Is(err, auth.ErrInvalidGrant) || errors.Is(err, auth.ErrClientRejected) {
-				t.Errorf("%v says something about grant or client", err)
-			}
+			equal(t, "invalid grant", errors.Is(err, auth.ErrInvalidGrant), false)
+			lasting := errors.Is(c.want, oauth2flow.ErrTokenType)
+			equal(t, "client rejected", errors.Is(err, auth.ErrClientRejected), lasting)
+			equal(t, "what to do is told", strings.Contains(err.Error(), "AcceptTokenTypes accepts others"), lasting)
 			sent(t, s, 1)
 		})
 	}
@@ -127,8 +128,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 		t.Parallel()
 		s := serve(t, connectiontest.Text(200, "<p>").Header("Content-Type", "text/html"))
 		err := refused(t, oauth2flow.ClientCredentials(clientOf(s)), nil)
-		equal(t, "error", err.Error(), "oauth2flow: the answer, of status 200, cannot be used: it is not a JSON object "+
-			"but HTML: is this the URL of the endpoint?")
+		equal(t, "error", err.Error(), "oauth2flow: the answer of https://auth.example.test/token, of status 200, cannot be "+
+			"used: it is not a JSON object but HTML: is this the URL of the endpoint?")
 	})
 	t.Run("F5 S25 a type that is accepted", func(t *testing.T) {
 		t.Parallel()
@@ -175,14 +176,18 @@ func TestF1Redirects(t *testing.T) {
 				c := clientOf(s, func(c *client) {
 					c.RevocationURL, c.IntrospectionURL = s.URL+"/revoke", s.URL+"/introspect"
 				})
+				c.RefreshURL = s.URL + "/refresh"
 				_, err := oauth2flow.Introspect(t.Context(), c, secrets.Static("t1"), "")
-				for _, err := range []error{
-					refused(t, oauth2flow.ClientCredentials(c), nil),
-					refused(t, oauth2flow.Refresh(c, secrets.Static("r1")), nil),
-					oauth2flow.Revoke(t.Context(), c, secrets.Static("t1"), ""),
-					err,
+				for name, err := range map[string]error{
+					"TokenURL":         refused(t, oauth2flow.ClientCredentials(c), nil),
+					"RefreshURL":       refused(t, oauth2flow.Refresh(c, secrets.Static("r1")), nil),
+					"RevocationURL":    oauth2flow.Revoke(t.Context(), c, secrets.Static("t1"), ""),
+					"IntrospectionURL": err,
 				} {
 					is(t, err, oauth2flow.ErrRedirect)
+					if !strings.HasSuffix(err.Error(), ": "+name+" has to be the final one") {
+						t.Errorf("%v does not tell that it is about %s", err, name)
+					}
 					equal(t, "status", as[*oauth2flow.AnswerError](t, err).Status, status)
 					hides(t, err, "evil", "csec")
 				}

@@ -148,16 +148,11 @@ func (a *assertion) validate() error {
 }
 
 func (a *assertion) clientAuth(name string, needsSecret bool) ClientAuth {
-	auth := newClientAuth(name, needsSecret, a.apply)
-	auth.validate = a.validate
-	return auth
+	return ClientAuth{name: name, needsSecret: needsSecret, apply: a.apply, validate: a.validate}
 }
 
 // apply puts a new assertion on the request.
 func (a *assertion) apply(ctx context.Context, c *Client, req *tokenRequest) error {
-	if err := a.validate(); err != nil {
-		return err
-	}
 	j := a.jwt
 	j.Issuer, j.Subject = c.ID, c.ID
 	if len(j.Audience) == 0 {
@@ -170,10 +165,10 @@ func (a *assertion) apply(ctx context.Context, c *Client, req *tokenRequest) err
 	if err != nil {
 		return err
 	}
-	req.add("client_assertion_type", assertionType)
-	req.add("client_assertion", text.Reveal())
+	req.add(fieldClientAssertionType, assertionType)
+	req.add(fieldClientAssertion, text.Reveal())
 	if !a.omitID {
-		req.add("client_id", c.ID)
+		req.add(fieldClientID, c.ID)
 	}
 	return nil
 }

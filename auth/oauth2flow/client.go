@@ -2,6 +2,7 @@ package oauth2flow
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -43,8 +44,8 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	// of its own.
 	Resources []string
 
-	// Params are further parameters of every call to the token endpoint. Those that belong to the protocol are
-	// refused, unless OverrideProtocol is set.
+	// Params are further parameters of every call to the token endpoint, see [NewParams] and [ParseParams]. Those that
+	// belong to the protocol are refused, unless OverrideProtocol is set.
 	Params Params
 	// ParamsInQuery sends Params in the URL.
 	ParamsInQuery bool
@@ -53,7 +54,7 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	// Encoding is how parameters are written, [Form] unless it is set.
 	Encoding Encoding
 	// Header is sent with every call to the authorization server, and with no other. Authorization is not in it, nor
-	// is what belongs to a connection; a Content-Type names the type that the body is of.
+	// is what belongs to a connection or lets a call be repeated; a Content-Type names the type that the body is of.
 	Header http.Header
 
 	// AcceptTokenTypes are token types that are accepted beside Bearer, in any case (RFC 6749, section 7.1). An
@@ -117,17 +118,21 @@ func (c *Client) endpoint() tokencall.Config {
 }
 
 // refreshURL returns where refresh tokens are sent.
-func (c *Client) refreshURL() string {
-	if c.RefreshURL != "" {
-		return c.RefreshURL
+func (c *Client) refreshURL() string { return cmp.Or(c.RefreshURL, c.TokenURL) }
+
+// fieldOf returns the name of the field that holds the URL of an endpoint.
+func (c *Client) fieldOf(target string) string {
+	switch target {
+	case c.TokenURL:
+		return "TokenURL"
+	case c.RefreshURL:
+		return "RefreshURL"
+	case c.RevocationURL:
+		return "RevocationURL"
+	default:
+		return "IntrospectionURL"
 	}
-	return c.TokenURL
 }
 
 // separator returns what stands between scopes.
-func (c *Client) separator() string {
-	if c.ScopeSeparator != "" {
-		return c.ScopeSeparator
-	}
-	return " "
-}
+func (c *Client) separator() string { return cmp.Or(c.ScopeSeparator, " ") }

@@ -11,19 +11,15 @@ import (
 
 // ClientAuth is how a client proves to the authorization server who it is (RFC 6749, section 2.3). A call has one
 // method, and none is tried out. It is immutable and safe for concurrent use.
+//
+// Each method says by which name the documents of a server know it, such as client_secret_basic: that of its
+// token_endpoint_auth_method (RFC 7591, section 2).
 type ClientAuth struct {
 	name        string
-	needsSecret bool
-	apply       func(ctx context.Context, c *Client, req *tokenRequest) error
-	validate    func() error // may be nil
-}
-
-// newClientAuth returns a method. apply puts the credentials of one attempt on a request. needsSecret says that
-// [Client].Secret has to be there.
-func newClientAuth(
-	name string, needsSecret bool, apply func(ctx context.Context, c *Client, req *tokenRequest) error,
-) ClientAuth {
-	return ClientAuth{name: name, needsSecret: needsSecret, apply: apply}
+	needsSecret bool // Client.Secret has to be there
+	// apply puts the credentials of one attempt on a request.
+	apply    func(ctx context.Context, c *Client, req *tokenRequest) error
+	validate func() error // may be nil
 }
 
 // String implements [fmt.Stringer].
@@ -34,43 +30,29 @@ func (a ClientAuth) String() string {
 	return a.name
 }
 
-// InBody sends client_id and client_secret as parameters.
-func InBody() ClientAuth {
-	return newClientAuth(nameInBody, true, func(ctx context.Context, c *Client, req *tokenRequest) error {
-		secret, err := c.secret(ctx)
-		if err != nil {
-			return err
-		}
-		req.add(fieldClientID, c.ID)
-		if secret != "" {
-			req.add(fieldClientSecret, secret)
-		}
-		return nil
-	})
-}
+// InBody sends client_id and client_secret as parameters: client_secret_post.
+func InBody() ClientAuth { return ClientAuth{name: nameInBody, needsSecret: true, apply: inBody} }
 
 // InHeader sends id and secret in an Authorization header of Basic, each encoded like a form as RFC 6749, section
-// 2.3.1, has it.
+// 2.3.1, has it: client_secret_basic.
 func InHeader() ClientAuth {
-	return newClientAuth("InHeader()", true, func(ctx context.Context, c *Client, req *tokenRequest) error {
-		return c.basic(ctx, req, url.QueryEscape)
-	})
+	return ClientAuth{name: "InHeader()", needsSecret: true, apply: inHeader(url.QueryEscape)}
 }
 
 // InHeaderRaw is [InHeader] for servers that do not decode: id and secret are sent as they are. An id with a colon
 // cannot be.
 func InHeaderRaw() ClientAuth {
-	return newClientAuth(nameInHeaderRaw, true, func(ctx context.Context, c *Client, req *tokenRequest) error {
-		return c.basic(ctx, req, func(s string) string { return s })
-	})
+	raw := func(s string) string { return s }
+	return ClientAuth{name: nameInHeaderRaw, needsSecret: true, apply: inHeader(raw)}
 }
 
-// TLSClientAuth sends client_id alone: the certificate of the transport proves the rest (RFC 8705, section 2).
-func TLSClientAuth() ClientAuth { return newClientAuth("TLSClientAuth()", false, identify) }
+// TLSClientAuth sends client_id alone: the certificate of the transport proves the rest (RFC 8705, section 2):
+// tls_client_auth or self_signed_tls_client_auth.
+func TLSClientAuth() ClientAuth { return ClientAuth{name: "TLSClientAuth()", apply: identify} }
 
 // PublicClient sends client_id alone, if there is one, even if there is a Secret: a public client has none (RFC 6749,
-// section 2.1).
-func PublicClient() ClientAuth { return newClientAuth("PublicClient()", false, identify) }
+// section 2.1). The name of the method is none.
+func PublicClient() ClientAuth { return ClientAuth{name: "PublicClient()", apply: identify} }
 
 // Names of methods that are treated apart.
 const (
@@ -86,16 +68,31 @@ func identify(_ context.Context, c *Client, req *tokenRequest) error {
 	return nil
 }
 
-// basic writes the credentials into the header.
-func (c *Client) basic(ctx context.Context, req *tokenRequest, encode func(string) string) error {
+// inBody sends id and secret as parameters.
+func inBody(ctx context.Context, c *Client, req *tokenRequest) error {
 	secret, err := c.secret(ctx)
 	if err != nil {
 		return err
 	}
-	req.conceal(secret)
-	pair := encode(c.ID) + ":" + encode(secret)
-	req.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
+	req.add(fieldClientID, c.ID)
+	if secret != "" {
+		req.add(fieldClientSecret, secret)
+	}
 	return nil
+}
+
+// inHeader returns what writes id and secret into the header, each encoded.
+func inHeader(encode func(string) string) func(ctx context.Context, c *Client, req *tokenRequest) error {
+	return func(ctx context.Context, c *Client, req *tokenRequest) error {
+		secret, err := c.secret(ctx)
+		if err != nil {
+			return err
+		}
+		req.conceal(secret)
+		pair := encode(c.ID) + ":" + encode(secret)
+		req.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
+		return nil
+	}
 }
 
 // secret returns the text of the client secret.

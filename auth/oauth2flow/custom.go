@@ -61,7 +61,7 @@ func CustomGrant(c Client, x Custom) auth.Grant {
 func isReservedSecret(name string) bool {
 	switch name {
 	case fieldGrantType, fieldClientID, fieldClientSecret, fieldScope,
-		fieldClientAssertion, "client_assertion_type":
+		fieldClientAssertion, fieldClientAssertionType:
 		return true
 	}
 	return false

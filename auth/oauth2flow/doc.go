@@ -18,7 +18,8 @@
 // An exchange sends exactly one request, or two where a refresh token is refused and the grant has another way. It is
 // a POST, by one method of client authentication that is set and never guessed. It goes to https, or to this machine;
 // redirects are not followed; an answer has at most 1 MiB and 30 s, unless the context has a deadline. Nothing is
-// repeated here: that is the manager's decision.
+// repeated here: that is the manager's decision. The logger of the connection gets a record of each call, with its URL
+// but no query, no value of a header and no body.
 //
 // # Answers
 //

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -98,10 +97,9 @@ func jsonBody(params Params) (io.Reader, error) {
 
 // withQuery returns the query of a URL with parameters behind it.
 func withQuery(query string, params Params) string {
-	if len(params) == 0 {
-		return query
+	added := params.values().Encode()
+	if query != "" && added != "" {
+		query += "&"
 	}
-	return strings.Join(slices.DeleteFunc([]string{query, params.values().Encode()}, isEmpty), "&")
+	return query + added
 }
-
-func isEmpty(s string) bool { return s == "" }

@@ -1,7 +1,7 @@
 package oauth2flow
 
 import (
-	"errors"
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,11 +21,20 @@ var (
 	// ErrTooLarge says that an answer has more than 1 MiB.
 	ErrTooLarge = tokencall.ErrTooLarge
 	// ErrTokenType says that the token is of a type that is not accepted, see [Client].AcceptTokenTypes.
-	ErrTokenType = errors.New("the token is of another type than Bearer")
+	ErrTokenType error = &misfit{"the token is of another type than Bearer; AcceptTokenTypes accepts others"}
 	// ErrScopes says that fewer scopes were granted than [Client].RequireScopes asks for, or more than there were
 	// before a refresh.
-	ErrScopes = errors.New("the granted scopes are not those that were asked for")
+	ErrScopes error = &misfit{"the granted scopes are not those that were asked for"}
 )
+
+// misfit is an answer that does not fit the configuration, so that a repetition brings the same.
+type misfit struct{ text string }
+
+// Error implements error.
+func (e *misfit) Error() string { return e.text }
+
+// Is makes it an [auth.ErrClientRejected].
+func (*misfit) Is(target error) bool { return target == auth.ErrClientRejected }
 
 const (
 	mostCode        = 64
@@ -38,6 +47,8 @@ const (
 //
 // What the server wrote is in one line of printable characters, and the secrets of the request are masked in it.
 type Error struct {
+	// URL is where the call was sent, without its query.
+	URL string
 	// Status is the HTTP status.
 	Status int
 	// Code is such as "invalid_grant"; empty if there is none.
@@ -52,12 +63,18 @@ type Error struct {
 
 // Error implements error.
 func (e *Error) Error() string {
-	text := "oauth2flow: the authorization server answered " + strconv.Itoa(e.Status)
+	text := "oauth2flow: " + cmp.Or(e.URL, "the authorization server") + " answered " + strconv.Itoa(e.Status)
 	if e.Code != "" {
 		text += ": " + e.Code
 	}
 	if e.Description != "" {
 		text += ": " + e.Description
+	}
+	switch e.Code {
+	case "invalid_client":
+		text += "; check ID, Secret and Auth: InBody() or InHeader()"
+	case "unauthorized_client", "unsupported_grant_type":
+		text += "; the client may not use this grant at this server"
 	}
 	return text
 }
@@ -75,18 +92,29 @@ func (e *Error) Unwrap() []error {
 		ErrorDescription: e.Description,
 		ErrorURI:         e.URI,
 	}}
-	switch e.Code {
-	case "invalid_grant":
-		all = append(all, auth.ErrInvalidGrant)
-	case "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
-		all = append(all, auth.ErrClientRejected)
+	if meaning := meaningOf(e.Code); meaning != nil {
+		all = append(all, meaning)
 	}
 	return all
 }
 
+// meaningOf returns what an error code means to a manager (RFC 6749, section 5.2); nil for a passing fault.
+func meaningOf(code string) error {
+	switch code {
+	case "invalid_grant":
+		return auth.ErrInvalidGrant
+	case "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
+		return auth.ErrClientRejected
+	}
+	return nil
+}
+
 // AnswerError is an answer that is none of an authorization server: another format, a redirect, a token that cannot be
-// used. It shows nothing of the answer.
+// used. It shows nothing of the answer. [ErrTokenType] and [ErrScopes] match [auth.ErrClientRejected]: a repetition
+// would bring the same.
 type AnswerError struct {
+	// URL is where the call was sent, without its query.
+	URL string
 	// Status is the HTTP status.
 	Status int
 	// Err says what is wrong, such as [ErrNotJSON], [ErrRedirect], [ErrTooLarge], [ErrTokenType] or [ErrScopes].
@@ -95,7 +123,8 @@ type AnswerError struct {
 
 // Error implements error.
 func (e *AnswerError) Error() string {
-	text := "oauth2flow: the answer, of status " + strconv.Itoa(e.Status) + ", cannot be used"
+	text := "oauth2flow: the answer of " + cmp.Or(e.URL, "the authorization server") +
+		", of status " + strconv.Itoa(e.Status) + ", cannot be used"
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
@@ -105,9 +134,15 @@ func (e *AnswerError) Error() string {
 // Unwrap returns the cause.
 func (e *AnswerError) Unwrap() error { return e.Err }
 
+// unusable returns the error of an answer that cannot be used because of err.
+func unusable(a *tokencall.Answer, req *tokenRequest, err error) *AnswerError {
+	return &AnswerError{URL: req.shown(), Status: a.Status, Err: err}
+}
+
 // refusal returns the error that an answer is. o is nil if its body cannot be read.
-func refusal(a *tokencall.Answer, o *object, scrub redact.Scrubber) *Error {
-	e := &Error{Status: a.Status}
+func refusal(a *tokencall.Answer, o *object, req *tokenRequest) *Error {
+	scrub := req.scrubber()
+	e := &Error{URL: req.shown(), Status: a.Status}
 	e.RetryAfter, _ = retrytime.After(a.Header, a.Received)
 	if o == nil {
 		return e

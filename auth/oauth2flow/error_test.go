@@ -118,7 +118,24 @@ func TestF3ErrorTexts(t *testing.T) {
 	t.Run("F3 code and description", func(t *testing.T) {
 		t.Parallel()
 		_, text := answer("no such scope")
-		equal(t, "text", text, "oauth2flow: the authorization server answered 400: invalid_request: no such scope")
+		equal(t, "text", text, "oauth2flow: https://auth.example.test/token answered 400: invalid_request: no such scope")
+	})
+	t.Run("what to do is told", func(t *testing.T) {
+		t.Parallel()
+		for code, want := range map[string]string{
+			"invalid_client":         "; check ID, Secret and Auth: InBody() or InHeader()",
+			"unauthorized_client":    "; the client may not use this grant at this server",
+			"unsupported_grant_type": "; the client may not use this grant at this server",
+			"invalid_grant":          "",
+		} {
+			s := serve(t, connectiontest.JSON(400, object{"error": code, "error_description": "no"}))
+			c := clientOf(s, func(c *client) { c.TokenURL += "?key=of-query" })
+			err := refused(t, oauth2flow.ClientCredentials(c), nil)
+			equal(t, "text", err.Error(), "oauth2flow: https://auth.example.test/token answered 400: "+code+": no"+want)
+			hides(t, err, "of-query")
+		}
+		equal(t, "text of a caller's own", (&oauth2flow.Error{Status: 400}).Error(),
+			"oauth2flow: the authorization server answered 400")
 	})
 	t.Run("F3 at most 200 bytes", func(t *testing.T) {
 		t.Parallel()

@@ -93,7 +93,7 @@ func ExampleRefresh() {
 	// client_id=cid
 	// grant_type=refresh_token
 	// refresh_token=r1
-	// oauth2flow: the authorization server answered 400: invalid_grant: token expired
+	// oauth2flow: https://auth.example.com/token answered 400: invalid_grant: token expired
 	// true
 }
 
@@ -140,7 +140,7 @@ func ExampleCustomGrant() {
 		ID:       "cid",
 		Encoding: oauth2flow.JSON,
 		TokenURL: "https://auth.example.com/token",
-		Params:   oauth2flow.Params{{Name: "realm", Value: "staff"}},
+		Params:   oauth2flow.NewParams("realm", "staff"),
 		Endpoint: offline(200, `{"access_token":"t1"}`),
 	}
 	show(oauth2flow.CustomGrant(client, oauth2flow.Custom{

@@ -1,6 +1,7 @@
 package oauth2flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,9 +103,4 @@ func acceptIssued(o *object) error {
 	return nil
 }
 
-func orAccessToken(kind string) string {
-	if kind == "" {
-		return TypeAccessToken
-	}
-	return kind
-}
+func orAccessToken(kind string) string { return cmp.Or(kind, TypeAccessToken) }

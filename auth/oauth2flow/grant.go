@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/tokencall"
@@ -40,6 +39,13 @@ type flow struct {
 	faults []error
 }
 
+// require notes a fault of a provider that has to be there.
+func (f *flow) require(name string, p secrets.Provider) {
+	if err := secrets.Validate(p); err != nil {
+		f.faults = append(f.faults, fmt.Errorf("%s: %w", name, err))
+	}
+}
+
 // grant is a flow of a client. It never changes, so that it is safe for concurrent use.
 type grant struct {
 	flow
@@ -69,37 +75,18 @@ func (g *grant) wrap() auth.Grant {
 
 // Obtain implements [auth.Grant].
 func (g *grant) Obtain(ctx context.Context, prev *auth.Token) (*auth.Token, error) {
-	if g.fault != nil {
+	switch {
+	case g.fault != nil:
 		return nil, g.fault
-	}
-	refresh, err := g.refreshToken(ctx, prev)
-	if err != nil {
-		return nil, fmt.Errorf("oauth2flow: %w", err)
-	}
-	if refresh != "" {
-		t, err := g.refresh(ctx, refresh, prev)
-		if g.renewal == renewOnly || !errors.Is(err, auth.ErrInvalidGrant) {
+	case g.renewal == renewOnly:
+		return g.keepOn(ctx, prev)
+	case g.renewal == renewRefresh && hasRefresh(prev):
+		t, err := g.refresh(ctx, prev.Refresh.Reveal(), prev)
+		if !errors.Is(err, auth.ErrInvalidGrant) {
 			return t, err
 		}
 	}
-	if g.fill == nil {
-		return nil, fmt.Errorf("oauth2flow: %w: there is no refresh token", auth.ErrLoginRequired)
-	}
 	return g.exchange(ctx)
-}
-
-// refreshToken returns the refresh token to use; empty for none.
-func (g *grant) refreshToken(ctx context.Context, prev *auth.Token) (string, error) {
-	switch {
-	case g.renewal == renewAnew:
-		return "", nil
-	case prev != nil && prev.Refresh.Reveal() != "":
-		return prev.Refresh.Reveal(), nil
-	case g.initial != nil:
-		return reveal(ctx, "refresh token", g.initial)
-	default:
-		return "", nil
-	}
 }
 
 // exchange makes the exchange of the grant itself.
@@ -112,45 +99,6 @@ func (g *grant) exchange(ctx context.Context) (*auth.Token, error) {
 		t.Refresh = secrets.Value{}
 	}
 	return t, err
-}
-
-// refresh makes a new token of a refresh token (RFC 6749, section 6). What the answer leaves out is as it was.
-func (g *grant) refresh(ctx context.Context, refresh string, prev *auth.Token) (*auth.Token, error) {
-	t, err := g.call(ctx, g.client.refreshURL(), prev, func(req *tokenRequest) error {
-		req.add(fieldGrantType, "refresh_token")
-		req.add(fieldRefreshToken, refresh)
-		if g.renewal == renewOnly {
-			g.client.addScopes(req)
-		}
-		return nil
-	}, nil)
-	if err != nil {
-		return nil, err
-	}
-	if t.Refresh.Reveal() == "" {
-		t.Refresh = secrets.Static(refresh)
-	}
-	if prev != nil {
-		inherit(t, prev)
-	}
-	return t, nil
-}
-
-// inherit copies to t what a refresh did not tell again.
-func inherit(t, prev *auth.Token) {
-	if len(t.Scopes) == 0 {
-		t.Scopes = prev.Scopes
-	}
-	extra := maps.Clone(t.Extra)
-	for name, value := range prev.Extra {
-		if extra == nil {
-			extra = make(map[string]secrets.Value, len(prev.Extra))
-		}
-		if _, ok := extra[name]; !ok && name != "id_token" && len(extra) < mostExtra {
-			extra[name] = value
-		}
-	}
-	t.Extra = extra
 }
 
 // call sends one request to the token endpoint, and returns the token of the answer.
@@ -178,7 +126,7 @@ func (g *grant) call(
 		err = accept(o)
 	}
 	if err != nil {
-		return nil, &AnswerError{Status: a.Status, Err: err}
+		return nil, unusable(a, req, err)
 	}
 	return t, nil
 }
@@ -191,7 +139,9 @@ func (g *grant) Validate() error { return g.fault }
 
 // BindGrant implements [auth.GrantBinder].
 func (g *grant) BindGrant(host auth.Host) (auth.Grant, error) {
-	caller, err := tokencall.New(g.client.endpoint(), host.Client)
+	cfg := g.client.endpoint()
+	cfg.Logger, cfg.Connection = host.Logger, host.Connection
+	caller, err := tokencall.New(cfg, host.Client)
 	if err != nil {
 		return nil, fmt.Errorf("oauth2flow: Endpoint: %w", err)
 	}

@@ -188,6 +188,7 @@ func TestS26Scopes(t *testing.T) {
 			if test.fails {
 				err := refused(t, g, before)
 				is(t, err, oauth2flow.ErrScopes)
+				is(t, err, auth.ErrClientRejected)
 				hides(t, err, "admin", "t1")
 				return
 			}
@@ -259,6 +260,9 @@ func TestValidate(t *testing.T) {
 			c.Params, c.Resources = oauth2flow.Params{{"resource", "x"}}, []string{"urn:x"}
 		}, `Params: "resource" belongs`},
 		{"resource alone", cc, func(c *client) { c.Params = oauth2flow.Params{{"resource", "x"}} }, ""},
+		{"a parameter without a value", cc, func(c *client) { c.Params = oauth2flow.NewParams("a", "1", "b") },
+			"Params: number 2 has no name, or no value"},
+		{"parameters in pairs", cc, func(c *client) { c.Params = oauth2flow.NewParams("a", "1", "a", "2") }, ""},
 		{"a parameter without a name", cc, func(c *client) { c.Params = oauth2flow.Params{{"", "x"}} }, "Params: number 1"},
 		{"an unknown encoding", cc, func(c *client) { c.Encoding = 9 }, "Encoding: it is unknown"},
 		{"an empty token type", cc, func(c *client) { c.AcceptTokenTypes = []string{""} }, "AcceptTokenTypes"},

@@ -54,7 +54,7 @@ func Introspect(ctx context.Context, c Client, token secrets.Value, hint string)
 	}
 	in, err := introspection(o)
 	if err != nil {
-		return nil, &AnswerError{Status: a.Status, Err: err}
+		return nil, unusable(a, req, err)
 	}
 	return in, nil
 }

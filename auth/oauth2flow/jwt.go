@@ -3,10 +3,7 @@ package oauth2flow
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -228,19 +225,3 @@ func (j JWT) String() string { return "JWT signed by a " + j.Key.String() }
 
 // Format implements [fmt.Formatter], so that no verb reaches the claims.
 func (j JWT) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, j.String()) }
-
-// X5TS256 returns the x5t#S256 header of a certificate: the SHA-256 of its DER form in base64url (RFC 7515, section
-// 4.1.8), as [JWT].Headers and [AssertionHeader] take it. The text is PEM, and its first certificate counts.
-func X5TS256(certificate []byte) (string, error) {
-	for rest := certificate; ; {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
-		if block == nil {
-			return "", errors.New("oauth2flow: there is no certificate in the PEM text")
-		}
-		if block.Type == "CERTIFICATE" {
-			sum := sha256.Sum256(block.Bytes)
-			return base64.RawURLEncoding.EncodeToString(sum[:]), nil
-		}
-	}
-}

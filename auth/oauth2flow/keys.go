@@ -6,12 +6,9 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"sync/atomic"
 
 	"github.com/restconn/restconn/secrets"
 )
@@ -30,17 +27,6 @@ var (
 // Key is what signs a [JWT]. It is made by [PrivateKey], [Signer] or [SharedSecret]; the zero Key signs nothing. Copies
 // share what was parsed. It is safe for concurrent use, and shows no key, whatever the verb.
 type Key struct{ source keySource }
-
-// keySource is where a key comes from.
-type keySource interface {
-	// load returns the key as it is now.
-	load(ctx context.Context) (signingKey, error)
-	// known returns the key if it is known without asking anybody.
-	known() (signingKey, bool)
-	validate() error
-	name() string
-	reference() string
-}
 
 // PrivateKey returns the Key that a PEM text holds: RSA of at least 2048 bits, EC on P-256, P-384 or P-521, or Ed25519;
 // in PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). Certificates and parameters
@@ -122,166 +108,4 @@ func (k Key) load(ctx context.Context) (signingKey, error) {
 		return signingKey{}, k.Validate()
 	}
 	return k.source.load(ctx)
-}
-
-// pemKey is a private key in PEM, and what was parsed of it last.
-type pemKey struct {
-	provider secrets.Provider
-	last     atomic.Pointer[parsedKey]
-}
-
-// parsedKey hides behind an atomic pointer, where no dumper follows.
-type parsedKey struct {
-	text string
-	key  signingKey
-}
-
-func (k *pemKey) load(ctx context.Context) (signingKey, error) {
-	text, err := keyText(ctx, k.provider)
-	if err != nil {
-		return signingKey{}, err
-	}
-	if last := k.last.Load(); last != nil && last.text == text {
-		return last.key, nil
-	}
-	key, err := parseKey(text)
-	if err != nil {
-		return signingKey{}, err
-	}
-	k.last.Store(&parsedKey{text: text, key: key})
-	return key, nil
-}
-
-func (k *pemKey) known() (signingKey, bool) {
-	if _, ok := k.provider.(secrets.Value); !ok {
-		return signingKey{}, false
-	}
-	key, err := k.load(context.Background())
-	return key, err == nil
-}
-
-func (k *pemKey) validate() error {
-	if err := validateProvider("the private key", k.provider); err != nil {
-		return err
-	}
-	if _, ok := k.provider.(secrets.Value); ok {
-		_, err := k.load(context.Background())
-		return err
-	}
-	return nil
-}
-
-func (*pemKey) name() string        { return "private key" }
-func (k *pemKey) reference() string { return reference(k.provider) }
-
-// signerKey is a function, so that no dumper reaches a signer that is itself a private key.
-type signerKey func() crypto.Signer
-
-func (k signerKey) load(context.Context) (signingKey, error) {
-	key := signingKey{signer: k()}
-	return key, key.check()
-}
-
-func (k signerKey) known() (signingKey, bool) {
-	key, err := k.load(context.Background())
-	return key, err == nil
-}
-
-func (k signerKey) validate() error {
-	_, err := k.load(context.Background())
-	return err
-}
-
-func (signerKey) name() string      { return "signer" }
-func (signerKey) reference() string { return "" }
-
-type sharedKey struct{ provider secrets.Provider }
-
-func (k sharedKey) load(ctx context.Context) (signingKey, error) {
-	text, err := keyText(ctx, k.provider)
-	return signingKey{secret: []byte(text)}, err
-}
-
-func (k sharedKey) known() (signingKey, bool) {
-	if v, ok := k.provider.(secrets.Value); ok {
-		return signingKey{secret: []byte(v.Reveal())}, true
-	}
-	return signingKey{}, false
-}
-
-func (k sharedKey) validate() error   { return validateProvider("the shared secret", k.provider) }
-func (sharedKey) name() string        { return "shared secret" }
-func (k sharedKey) reference() string { return reference(k.provider) }
-
-// keyText asks the provider for the text of a key.
-func keyText(ctx context.Context, p secrets.Provider) (string, error) {
-	if p == nil {
-		return "", fmt.Errorf("%w: its provider is nil", ErrKey)
-	}
-	v, err := p.Secret(ctx)
-	if err != nil {
-		return "", err
-	}
-	if len(v.Reveal()) > maxKeyText {
-		return "", fmt.Errorf("%w: it is longer than 64 KiB", ErrKey)
-	}
-	return v.Reveal(), nil
-}
-
-// validateProvider tells what is wrong with a provider; name says what it provides.
-func validateProvider(name string, p secrets.Provider) error {
-	if p == nil {
-		return fmt.Errorf("%w: %s has no provider", ErrKey, name)
-	}
-	if v, ok := p.(secrets.Validator); ok {
-		return v.Validate()
-	}
-	return nil
-}
-
-// reference says where a secret comes from, if its provider can tell.
-func reference(p secrets.Provider) string {
-	if s, ok := p.(fmt.Stringer); ok {
-		return s.String()
-	}
-	return ""
-}
-
-// parseKey returns the first private key of a PEM text. Its errors hold nothing of the text.
-func parseKey(text string) (signingKey, error) {
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
-		if block == nil {
-			return signingKey{}, fmt.Errorf("%w: there is no private key in PEM, with its lines, in the text", ErrKey)
-		}
-		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			continue
-		}
-		return parseBlock(block)
-	}
-}
-
-func parseBlock(block *pem.Block) (signingKey, error) {
-	if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-		return signingKey{}, ErrKeyEncrypted
-	}
-	var private any
-	var err error
-	switch block.Type {
-	case "PRIVATE KEY":
-		private, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		private, err = x509.ParseECPrivateKey(block.Bytes)
-	default:
-		return signingKey{}, fmt.Errorf("%w: it is neither PKCS #8, nor PKCS #1, nor SEC 1", ErrKey)
-	}
-	signer, ok := private.(crypto.Signer)
-	if err != nil || !ok {
-		return signingKey{}, fmt.Errorf("%w: what is inside the PEM block is no key for signing", ErrKey)
-	}
-	key := signingKey{signer: signer}
-	return key, key.check()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,20 @@ func (p Param) String() string { return p.Name }
 
 // Params are parameters in their order. A name may be there several times.
 type Params []Param
+
+// NewParams makes parameters of names and values in turn. A last name without a value is reported by Validate.
+//
+//	Params: oauth2flow.NewParams("audience", "https://api.example.com")
+func NewParams(namesAndValues ...string) Params {
+	params := make(Params, 0, len(namesAndValues)/2+1)
+	for pair := range slices.Chunk(namesAndValues, 2) { //nolint:mnd // a name and a value
+		if len(pair) == 1 {
+			pair = []string{"", pair[0]}
+		}
+		params = append(params, Param{Name: pair[0], Value: pair[1]})
+	}
+	return params
+}
 
 // maxParams is the most that [ParseParams] reads, in bytes.
 const maxParams = 64 << 10
@@ -75,57 +90,4 @@ func paramValue(raw json.RawMessage) (string, error) {
 	default:
 		return string(bytes.TrimSpace(raw)), nil
 	}
-}
-
-// fields of the protocol (RFC 6749, appendix A, and the grants that extend it).
-const (
-	fieldGrantType       = "grant_type"
-	fieldClientID        = "client_id"
-	fieldClientSecret    = "client_secret"
-	fieldClientAssertion = "client_assertion"
-	fieldScope           = "scope"
-	fieldRefreshToken    = "refresh_token"
-	fieldAssertion       = "assertion"
-	fieldUsername        = "username"
-	fieldPassword        = "password"
-	fieldResource        = "resource"
-	fieldAudience        = "audience"
-	fieldSubject         = "subject_token"
-	fieldSubjectType     = "subject_token_type"
-	fieldActor           = "actor_token"
-	fieldActorType       = "actor_token_type"
-	fieldToken           = "token"
-	fieldTokenHint       = "token_type_hint"
-	fieldRequested       = "requested_token_type"
-)
-
-// isProtocol reports whether a parameter belongs to the protocol, whatever the grant.
-func isProtocol(name string) bool {
-	switch name {
-	case fieldGrantType, fieldClientID, fieldClientSecret, fieldScope, fieldRefreshToken, fieldAssertion,
-		fieldUsername, fieldPassword, fieldSubject, fieldSubjectType, fieldActor, fieldActorType, fieldRequested,
-		fieldClientAssertion, "client_assertion_type", "code", "code_verifier", "device_code", "redirect_uri":
-		return true
-	}
-	return false
-}
-
-// isPlain reports whether the value of a parameter may be seen. All others are masked in what is shown.
-func isPlain(name string) bool {
-	switch name {
-	case fieldGrantType, fieldScope, fieldResource, fieldAudience, fieldSubjectType, fieldActorType, fieldRequested,
-		fieldTokenHint, "client_assertion_type":
-		return true
-	}
-	return false
-}
-
-// isSecret reports whether a parameter of the protocol may not stand in a URL.
-func isSecret(name string) bool {
-	switch name {
-	case fieldClientSecret, fieldRefreshToken, fieldAssertion, fieldPassword, fieldSubject, fieldActor,
-		fieldClientAssertion, "code", "code_verifier", "device_code":
-		return true
-	}
-	return false
 }

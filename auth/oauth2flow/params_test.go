@@ -7,6 +7,13 @@ import (
 	"github.com/restconn/restconn/auth/oauth2flow"
 )
 
+func TestNewParams(t *testing.T) {
+	t.Parallel()
+	equal(t, "no parameters", oauth2flow.NewParams(), oauth2flow.Params{})
+	equal(t, "order and repeats", oauth2flow.NewParams("b", "1", "a", "2", "b", ""),
+		oauth2flow.Params{{"b", "1"}, {"a", "2"}, {"b", ""}})
+}
+
 func TestParseParams(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -3,7 +3,6 @@ package oauth2flow
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/secrets"
@@ -52,25 +51,4 @@ func Password(c Client, owner ResourceOwner) auth.Grant {
 		return req.addSecret(ctx, fieldPassword, owner.Password)
 	}
 	return newGrant(c, f)
-}
-
-// require notes a fault of a provider that has to be there.
-func (f *flow) require(name string, p secrets.Provider) {
-	if err := secrets.Validate(p); err != nil {
-		f.faults = append(f.faults, fmt.Errorf("%s: %w", name, err))
-	}
-}
-
-// addSecret adds a parameter that p has, and that may not be empty.
-func (r *tokenRequest) addSecret(ctx context.Context, name string, p secrets.Provider) error {
-	text, err := reveal(ctx, name, p)
-	if err != nil {
-		return err
-	}
-	if text == "" {
-		return fmt.Errorf("%w: the %s is empty", auth.ErrNoCredential, name)
-	}
-	r.add(name, text)
-	r.conceal(text)
-	return nil
 }

@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/redact"
+	"github.com/restconn/restconn/secrets"
 )
 
 var errSecretInURL = errors.New("a secret would stand in the URL: Encoding is Query, or OverrideProtocol put it there")
@@ -37,6 +39,20 @@ func (r *tokenRequest) add(name, value string) {
 	if !isPlain(name) && name != fieldClientID {
 		r.conceal(value)
 	}
+}
+
+// addSecret adds a parameter that p has, and that may not be empty.
+func (r *tokenRequest) addSecret(ctx context.Context, name string, p secrets.Provider) error {
+	text, err := reveal(ctx, name, p)
+	if err != nil {
+		return err
+	}
+	if text == "" {
+		return fmt.Errorf("%w: the %s is empty", auth.ErrNoCredential, name)
+	}
+	r.add(name, text)
+	r.conceal(text)
+	return nil
 }
 
 // conceal keeps a text out of errors.
@@ -112,6 +128,15 @@ func (r *tokenRequest) build(ctx context.Context, e Encoding) (*http.Request, er
 		req.Header.Set("Content-Type", media)
 	}
 	return req, nil
+}
+
+// shown returns the URL as errors show it.
+func (r *tokenRequest) shown() string {
+	u, err := url.Parse(r.url)
+	if err != nil {
+		return ""
+	}
+	return redact.URL(u)
 }
 
 // scrubber returns what masks the secrets of the request.

@@ -32,7 +32,7 @@ func (c *Client) revoke(ctx context.Context, caller *tokencall.Caller, token sec
 		return err
 	}
 	o, _ := c.parse(a)
-	return refusal(a, o, req.scrubber())
+	return refusal(a, o, req)
 }
 
 // validateFor returns all that is wrong with the configuration of a call about a token.

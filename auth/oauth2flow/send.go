@@ -24,7 +24,7 @@ func (c *Client) send(
 	if err != nil {
 		return nil, nil, err
 	}
-	o, err := c.readObject(a, req.scrubber())
+	o, err := c.readObject(a, req)
 	return a, o, err
 }
 
@@ -47,9 +47,11 @@ func (c *Client) do(
 	case err == nil:
 		return a, nil
 	case errors.Is(err, tokencall.ErrTooLarge) && a.Status/100 != 2:
-		return nil, refusal(a, nil, req.scrubber())
-	case errors.Is(err, tokencall.ErrTooLarge), errors.Is(err, tokencall.ErrRedirect):
-		return nil, &AnswerError{Status: a.Status, Err: err}
+		return nil, refusal(a, nil, req)
+	case errors.Is(err, tokencall.ErrTooLarge):
+		return nil, unusable(a, req, err)
+	case errors.Is(err, tokencall.ErrRedirect):
+		return nil, unusable(a, req, fmt.Errorf("%w: %s has to be the final one", err, c.fieldOf(req.url)))
 	default:
 		return nil, fmt.Errorf("oauth2flow: %w", err)
 	}

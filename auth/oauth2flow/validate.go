@@ -141,7 +141,7 @@ func (c *Client) checkParams(audience bool) []error {
 			p.Name == fieldAudience && audience
 		switch {
 		case p.Name == "":
-			faults = append(faults, fmt.Errorf("Params: number %d has no name", i+1))
+			faults = append(faults, fmt.Errorf("Params: number %d has no name, or no value", i+1))
 		case taken && !c.OverrideProtocol:
 			faults = append(faults, fmt.Errorf("Params: %q belongs to the protocol; OverrideProtocol permits it", p.Name))
 		}
@@ -167,10 +167,11 @@ func (c *Client) checkHeader() error {
 	return errors.Join(faults...)
 }
 
-// isForbidden reports whether a header has a place of its own, or changes what the body or the answer is.
+// isForbidden reports whether a header has a place of its own, changes what the body or the answer is, or has net/http
+// send a call again.
 func isForbidden(canonical string) bool {
 	switch canonical {
-	case "Accept-Encoding", "Authorization", "Content-Encoding", "Cookie":
+	case "Accept-Encoding", "Authorization", "Content-Encoding", "Cookie", "Idempotency-Key", "X-Idempotency-Key":
 		return true
 	}
 	return field.Reserved(canonical)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -42,6 +43,9 @@ type Config struct {
 	Proxy     func(*http.Request) (*url.URL, error)
 	AllowHTTP bool
 	Follow    bool // redirects within the origin
+
+	Logger     *slog.Logger // gets a record of each call; nil for none
+	Connection string       // is named in the records
 }
 
 // Validate tells what is wrong with the configuration.
@@ -170,7 +174,7 @@ func (c *Caller) Close() error {
 
 // Do sends req, whose context limits the call, and reads the answer whole. Without a deadline in the context, [Timeout]
 // is the limit. A redirect that is not followed is an answer and [ErrRedirect]. Errors hold no query and nothing of
-// what the server wrote.
+// what the server wrote. A path that [redact.WithPath] describes is not shown in the log.
 func (c *Caller) Do(req *http.Request) (*Answer, error) {
 	if err := c.config.CheckURL(req.URL); err != nil {
 		return nil, err
@@ -180,6 +184,14 @@ func (c *Caller) Do(req *http.Request) (*Answer, error) {
 		defer cancel()
 		req = req.WithContext(ctx)
 	}
+	began := time.Now()
+	a, err := c.send(req)
+	c.log(req, a, err, time.Since(began))
+	return a, err
+}
+
+// send sends req and reads the answer.
+func (c *Caller) send(req *http.Request) (*Answer, error) {
 	resp, err := c.client.Do(req) //nolint:gosec // the URL is the configured one
 	if err != nil {
 		return nil, redact.Wire(err)
