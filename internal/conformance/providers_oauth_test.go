@@ -671,10 +671,8 @@ func addresses() []provider {
 			r.Cleanup(func() { _ = tokens.Close() })
 			t, err := tokens.Token(r.ctx(), auth.Want{})
 			r.NoError(err)
-			var base string
-			for _, value := range t.Extra {
-				base = value.Reveal()
-			}
+			name, _, _ := strings.Cut(strings.TrimPrefix(member, `"`), `"`)
+			base := t.Extra[name].Reveal()
 			if base == "eu7.service.test" { // Wrike tells the host alone
 				base = "https://" + base
 			}
