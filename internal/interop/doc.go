@@ -1,7 +1,7 @@
 // Package interop holds what is tested against real servers: PostgreSQL, with and without PgBouncer before it, Redis,
-// with and without cluster mode, and SQLite.
+// with and without cluster mode, SQLite, and files.
 //
-//	go test ./...                       # SQLite, and the servers that the environment names
+//	go test ./...                       # SQLite, files, and the servers that the environment names
 //	RESTCONN_INTEROP=1 go test -v ./... # all: what is not named is started on loopback, and installed if need be
 //
 // The environment names servers by these variables:

@@ -26,6 +26,7 @@ const (
 var park = interop.NewPark(os.Getenv(startEnv) != "")
 
 func TestMain(m *testing.M) {
+	interop.Silence()
 	if os.Getenv(workerEnv) != "" {
 		if rotation.WorkFromInput(context.Background(), os.Stdin, os.Stdout) != nil {
 			os.Exit(1)

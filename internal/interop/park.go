@@ -19,7 +19,7 @@ import (
 var ErrNoServer = errors.New("no server")
 
 // LocalKinds are the kinds of places that need no server.
-func LocalKinds() []string { return []string{"sqlite"} }
+func LocalKinds() []string { return []string{"file", "sqlite"} }
 
 // Park finds servers in the environment, and starts those that are not there, each once. It is safe for concurrent
 // use.
@@ -82,6 +82,17 @@ func (p *Park) find(ctx context.Context, kind string) (string, error) {
 	}
 	p.failed[kind] = err
 	return "", err
+}
+
+// Crash kills the server of a kind, and starts it again after a while. It has to be one that was started here.
+func (p *Park) Crash(ctx context.Context, kind string, down time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.running[kind]
+	if s == nil {
+		return fmt.Errorf("no %q was started here", kind)
+	}
+	return s.Crash(ctx, down)
 }
 
 // Close stops what was started, the last first.

@@ -15,11 +15,12 @@ import (
 	"github.com/restconn/restconn/auth/tokenstore"
 	"github.com/restconn/restconn/auth/tokenstore/redisstore"
 	"github.com/restconn/restconn/auth/tokenstore/sqlstore"
+	"github.com/restconn/restconn/secrets"
 )
 
 // Place is where tokens are kept. A process hands it to its workers as JSON.
 type Place struct {
-	// Kind is "sqlite", "postgres", "pgbouncer", "redis" or "rediscluster".
+	// Kind is "file", "sqlite", "postgres", "pgbouncer", "redis" or "rediscluster".
 	Kind string
 	// Address is a path or a URL, whatever the kind takes.
 	Address string
@@ -27,6 +28,8 @@ type Place struct {
 	Space string
 	// Lease is that of the store.
 	Lease time.Duration
+	// Sealed says that the store is behind [tokenstore.Sealed], with a key that everybody may know.
+	Sealed bool
 }
 
 // Handle is one way to a place, with connections of its own.
@@ -44,9 +47,38 @@ type Handle struct {
 // Close closes the connections.
 func (h *Handle) Close() error { return h.close() }
 
+// Validate implements [auth.Validator] for the store.
+func (h *Handle) Validate() error {
+	if v, ok := h.TokenStore.(auth.Validator); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
+// sealKey is no secret.
+const sealKey = "the key of tests, which everybody may know"
+
 // Open opens a handle. Tables are made if they are missing.
 func Open(ctx context.Context, p Place) (*Handle, error) {
+	h, err := openPlain(ctx, p)
+	if err == nil && p.Sealed {
+		h.TokenStore = tokenstore.Sealed(h.TokenStore, secrets.Static(sealKey))
+	}
+	return h, err
+}
+
+// Silence keeps the client of Redis from printing that the server is down, which it does for each connection.
+func Silence() { redis.SetLogger(silence{}) }
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+func openPlain(ctx context.Context, p Place) (*Handle, error) {
 	switch p.Kind {
+	case "file":
+		store := tokenstore.NewFile(p.Address, tokenstore.Lease(p.Lease))
+		return &Handle{TokenStore: store, close: func() error { return nil }}, nil
 	case "sqlite":
 		dsn := "file:" + p.Address + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
 		return openSQL(ctx, p, "sqlite", dsn, sqlstore.SQLite())

@@ -1,89 +1,53 @@
 package rotation
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	mathrand "math/rand/v2"
+	"net/http"
 	"os/exec"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/auth/oauth2flow"
 	"github.com/restconn/restconn/internal/interop"
 )
+
+// DefaultLifetime is how long tokens live unless a plan says otherwise: they are renewed before they end, so this is
+// the longest time that a rotation takes.
+const DefaultLifetime = 100 * time.Millisecond
 
 // Plan says what [Run] does.
 type Plan struct {
 	Place     interop.Place
 	Workers   int
 	Rotations int
-	// Kills is how often a worker is killed and started again, spread over the run: every other time the one that has
-	// just used up a refresh token and has no answer yet.
+	// Lifetime is that of a token, [DefaultLifetime] unless it is set.
+	Lifetime time.Duration
+	// Grace is that of the server for the last refresh token; a strict one has none.
+	Grace time.Duration
+	// Kills is how often a worker is killed and started again, spread over the run: in turn before the server answers
+	// it, soon after, and any worker at any time.
 	Kills int
 	// Command makes the command of a worker, which calls [WorkFromInput]. If it is nil, the workers are goroutines of
 	// this process, with a handle each, and cannot be killed.
 	Command func(ctx context.Context) *exec.Cmd
-}
-
-// Result is what has come of a plan.
-type Result struct {
-	Counts
-
-	// Done is how many workers saw all rotations.
-	Done int
-	// Killed is how many workers were killed.
-	Killed int
-	// Lost is how many refresh tokens were used up by a worker that died, as the store told with a typed error.
-	Lost int
-	// Unsaved is how often a store told that it could not save.
-	Unsaved int
-	// Torn is how many records could not be parsed, of Reads that were made all the time.
-	Torn, Reads int
-	// Faults are errors of any other kind.
-	Faults []string
-	// Usable says that the token in the store at the end is the one that the server accepts.
-	Usable bool
-	Took   time.Duration
-}
-
-// Verdict returns in what the result misses what was wanted of the plan. Without kills, nothing may be lost: each
-// rotation was made once, and saved. With kills, each may cost one refresh token, and what it costs has to be told.
-func (r Result) Verdict(p Plan) error {
-	var faults []error
-	miss := func(missed bool, format string, args ...any) {
-		if missed {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	miss(r.Done != p.Workers, "%d of %d workers saw all rotations", r.Done, p.Workers)
-	miss(r.Torn != 0, "%d records were torn", r.Torn)
-	miss(!r.Usable, "the stored token is not the one that the server accepts")
-	miss(len(r.Faults) != 0, "faults: %s", strings.Join(r.Faults, "; "))
-	miss(r.Unsaved > 0 && p.Kills == 0, "%d tokens were not saved", r.Unsaved)
-	miss(r.Rotations+r.Logins <= p.Rotations, "%d rotations and %d logins", r.Rotations, r.Logins)
-	miss(p.Workers > 1 && r.Busy < 2 && p.Rotations >= 50, "only one worker renewed")
-	if p.Kills == 0 {
-		miss(r.Rotations != p.Rotations, "%d rotations instead of %d", r.Rotations, p.Rotations)
-		miss(r.Logins != 1, "%d logins instead of one", r.Logins)
-		miss(r.Replays != 0, "%d replays", r.Replays)
-		return errors.Join(faults...)
-	}
-	miss(r.Killed != p.Kills, "%d of %d kills", r.Killed, p.Kills)
-	miss(r.Logins-1 > r.Killed, "%d logins after %d kills", r.Logins-1, r.Killed)
-	miss(r.Replays > r.Killed, "%d replays after %d kills", r.Replays, r.Killed)
-	miss(p.Kills > 1 && r.Lost == 0, "no loss was told")
-	return errors.Join(faults...)
+	// Crashes is how often Crash is called, spread over the run. It kills the store and starts it again.
+	Crashes int
+	Crash   func(ctx context.Context) error
+	// Window is the longest time that may pass between the answer of the server and the end of the saving, but for one
+	// in a hundred; 0 for any.
+	Window time.Duration
 }
 
 // Run carries out a plan. Its error is about the run and not about the result.
 func Run(ctx context.Context, p Plan) (Result, error) {
 	if p.Kills > 0 && p.Command == nil {
 		return Result{}, errors.New("goroutines cannot be killed")
+	}
+	if p.Lifetime == 0 {
+		p.Lifetime = DefaultLifetime
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -92,11 +56,15 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 		return Result{}, err
 	}
 	defer func() { _ = handle.Close() }()
-	r := &runner{Plan: p, children: make(map[int]*exec.Cmd), finished: make(map[int]bool)}
-	if r.server, err = Serve(ctx, r.granted); err != nil {
+	r := newRunner(ctx, p)
+	rules := ServerRules{Lifetime: p.Lifetime, Grace: p.Grace, Granted: r.granted, Refused: r.refused}
+	if r.server, err = Serve(ctx, rules); err != nil {
 		return Result{}, err
 	}
 	defer r.server.Close()
+	if err := r.begin(ctx, handle); err != nil {
+		return Result{}, err
+	}
 	began := time.Now()
 	reading := r.watch(ctx, handle)
 	var workers sync.WaitGroup
@@ -104,6 +72,7 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 		workers.Go(func() { r.employ(ctx, n) })
 	}
 	workers.Wait()
+	r.end()
 	cancel()
 	<-reading
 	return r.finish(context.WithoutCancel(ctx), handle, began)
@@ -112,28 +81,65 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 type runner struct {
 	Plan
 
-	server *Server
+	ctx      context.Context //nolint:containedctx // it is the life of the run
+	server   *Server
+	key      auth.Key
+	troubles sync.WaitGroup // kills and crashes that are under way
 
 	mu       sync.Mutex
 	result   Result
-	children map[int]*exec.Cmd // those that run
-	finished map[int]bool
-	grants   int
+	children map[int]*exec.Cmd        // those that run
+	finished map[int]bool             // those that saw all rotations
+	open     map[int]map[int]struct{} // the tokens of a worker that it has not saved, as far as it said
+	unheard  map[int]int              // how many refusals of a worker it has not told of
+	aimed    int                      // kills, also those under way
+	crashes  int                      // the same
+	ended    bool                     // there is nothing left to trouble
+}
+
+func newRunner(ctx context.Context, p Plan) *runner {
+	r := &runner{
+		Plan: p, ctx: ctx, children: make(map[int]*exec.Cmd), finished: make(map[int]bool),
+		open: make(map[int]map[int]struct{}), unheard: make(map[int]int),
+	}
+	r.result.Waits = make(map[string]int)
+	return r
+}
+
+// begin puts the first token into the store.
+func (r *runner) begin(ctx context.Context, store auth.TokenStore) error {
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	c := client(r.server.URL, -1, transport)
+	r.key = key(oauth2flow.Refresh(c, nil))
+	m := manage(c, store, r.Place, func(auth.Event) {})
+	return errors.Join(signIn(ctx, c, m), m.Close())
+}
+
+// end waits for the last trouble.
+func (r *runner) end() {
+	r.mu.Lock()
+	r.ended = true
+	r.mu.Unlock()
+	r.troubles.Wait()
 }
 
 // finish looks at what is left.
 func (r *runner) finish(ctx context.Context, store auth.TokenStore, began time.Time) (Result, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for n := range r.Workers { // what was answered after the worker that asked had been killed
+		r.mourn(n)
+	}
 	r.result.Counts = r.server.Counts()
 	r.result.Took = time.Since(began)
 	r.result.Done = len(r.finished)
-	rec, err := store.Load(ctx, key())
+	rec, err := store.Load(ctx, r.key)
 	if err != nil {
 		return r.result, err
 	}
-	if t, err := decode(rec); err == nil && t != nil {
-		r.result.Usable = r.server.Works(t.Refresh.Reveal())
+	if t, err := decode(rec); err == nil {
+		r.result.Usable = r.server.Works(t.Refresh)
 	}
 	return r.result, nil
 }
@@ -151,7 +157,7 @@ func (r *runner) watch(ctx context.Context, store auth.TokenStore) <-chan struct
 			case <-ctx.Done():
 				return
 			}
-			rec, err := store.Load(ctx, key())
+			rec, err := store.Load(ctx, r.key)
 			if ctx.Err() != nil {
 				return
 			}
@@ -164,51 +170,19 @@ func (r *runner) watch(ctx context.Context, store auth.TokenStore) <-chan struct
 	return done
 }
 
-// read counts one read.
+// read counts one read. While the store is down, it fails.
 func (r *runner) read(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.result.Reads++
 	switch {
+	case err == nil:
+		r.result.Reads++
 	case errors.Is(err, errTorn):
+		r.result.Reads++
 		r.result.Torn++
-	case err != nil:
+	case r.crashes == 0:
 		r.result.Faults = append(r.result.Faults, "reader: "+err.Error())
 	}
-}
-
-// employ runs one worker, and another in its place as often as it is killed.
-func (r *runner) employ(ctx context.Context, n int) {
-	job := Job{Worker: n, Place: r.Place, URL: r.server.URL, Rotations: r.Rotations}
-	for again := true; again && ctx.Err() == nil; {
-		out, in := io.Pipe()
-		listening := make(chan struct{})
-		go func() {
-			defer close(listening)
-			r.listen(out)
-		}()
-		if r.Command == nil {
-			_ = Work(ctx, job, in) // it reports its error
-			again = false
-		} else {
-			again = r.spawn(ctx, job, in)
-		}
-		_ = in.Close()
-		<-listening
-	}
-}
-
-// listen counts what a worker reports. A last line that was cut short by a kill is no report.
-func (r *runner) listen(out io.Reader) {
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		var rep Report
-		if json.Unmarshal(lines.Bytes(), &rep) != nil {
-			continue
-		}
-		r.count(rep)
-	}
-	_, _ = io.Copy(io.Discard, out)
 }
 
 func (r *runner) count(rep Report) {
@@ -222,83 +196,25 @@ func (r *runner) count(rep Report) {
 	if rep.Done {
 		r.finished[rep.Worker] = true // one that is killed after its last report makes it again
 	}
-	count(&r.result.Torn, rep.Torn)
+	if rep.Saved > 0 {
+		// Signing in saves as well, but nobody waits for that.
+		if _, ok := r.open[rep.Worker][rep.Saved]; ok {
+			delete(r.open[rep.Worker], rep.Saved)
+			r.result.Saved++
+			r.result.Windows = append(r.result.Windows, rep.Window)
+		}
+	}
+	if rep.Lost {
+		r.unheard[rep.Worker]--
+	}
 	count(&r.result.Lost, rep.Lost)
 	count(&r.result.Unsaved, rep.Unsaved)
+	count(&r.result.StoreFailed, rep.StoreFailed)
+	count(&r.result.TooSoon, rep.TooSoon)
+	if rep.Wait != "" {
+		r.result.Waits[rep.Wait]++
+	}
 	if rep.Fault != "" {
 		r.result.Faults = append(r.result.Faults, fmt.Sprintf("worker %d: %s", rep.Worker, rep.Fault))
 	}
-}
-
-// spawn runs a worker in a process of its own. It reports whether the worker was killed.
-func (r *runner) spawn(ctx context.Context, job Job, out io.Writer) (killed bool) {
-	input, err := json.Marshal(job)
-	if err != nil {
-		r.count(Report{Worker: job.Worker, Fault: err.Error()})
-		return false
-	}
-	cmd := r.Command(ctx)
-	cmd.Stdout = out
-	stdin, err := cmd.StdinPipe() // the worker ends when it closes, as it does if this process dies
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		r.count(Report{Worker: job.Worker, Fault: err.Error()})
-		return false
-	}
-	r.mu.Lock()
-	r.children[job.Worker] = cmd
-	r.mu.Unlock()
-	_, _ = stdin.Write(append(input, '\n'))
-	err = cmd.Wait()
-	r.mu.Lock()
-	killed = r.children[job.Worker] != cmd
-	delete(r.children, job.Worker)
-	r.mu.Unlock()
-	if err != nil && !killed && ctx.Err() == nil {
-		r.count(Report{Worker: job.Worker, Fault: err.Error()})
-	}
-	return killed
-}
-
-// granted kills a worker if it is time to.
-func (r *runner) granted(worker int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.grants++
-	if r.result.Killed >= r.Kills || r.grants < (r.result.Killed+1)*r.Rotations/(r.Kills+1) {
-		return
-	}
-	if r.result.Killed%2 == 1 {
-		worker = mathrand.N(r.Workers)
-	}
-	child := r.children[worker]
-	if child == nil {
-		return // it has just ended; the next grant kills
-	}
-	if child.Process.Kill() == nil {
-		delete(r.children, worker)
-		r.result.Killed++
-	}
-}
-
-// WorkFromInput does the job that is the first line of in, and writes its reports to out. It ends when in does.
-func WorkFromInput(ctx context.Context, in io.Reader, out io.Writer) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	lines := bufio.NewReader(in)
-	line, err := lines.ReadBytes('\n')
-	if err != nil {
-		return err
-	}
-	var job Job
-	if err := json.Unmarshal(line, &job); err != nil {
-		return err
-	}
-	go func() { // it ends with the process
-		_, _ = io.Copy(io.Discard, lines)
-		cancel()
-	}()
-	return Work(ctx, job, out)
 }

@@ -1,96 +1,88 @@
 package rotation
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/auth/oauth2flow"
 	"github.com/restconn/restconn/secrets"
 )
 
-// grant asks a [Server] for tokens.
-type grant struct {
-	client *http.Client
-	url    string
+const (
+	workerHeader  = "Worker"
+	accessFormat  = "access-%d-%d" // of which login, and how many tokens had been issued with this one
+	refreshFormat = "refresh-%d-%d"
+)
+
+// named tells the server which worker asks. It is not in [oauth2flow.Client].Header, because that is part of the
+// configuration, by which tokens are kept apart.
+type named struct {
+	http.RoundTripper
+
 	worker int
 }
 
-// Traits implements [auth.Grant].
-func (*grant) Traits() auth.Traits { return auth.Traits{OneTime: true, Config: "rotation"} }
-
-// Obtain implements [auth.Grant]: with a password if there is no token to renew.
-func (g *grant) Obtain(ctx context.Context, prev *auth.Token) (*auth.Token, error) {
-	form := url.Values{"grant_type": {"password"}}
-	if prev != nil {
-		form = url.Values{"grant_type": {"refresh_token"}, "refresh_token": {prev.Refresh.Reveal()}}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Worker", strconv.Itoa(g.worker))
-	resp, err := g.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var a answer
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&a); err != nil {
-		return nil, err
-	}
-	if a.Error == "invalid_grant" {
-		return nil, auth.ErrInvalidGrant
-	}
-	if a.Access == "" {
-		return nil, fmt.Errorf("the token server answered %d", resp.StatusCode)
-	}
-	return &auth.Token{Value: secrets.Static(a.Access), Refresh: secrets.Static(a.Refresh)}, nil
+func (n named) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set(workerHeader, strconv.Itoa(n.worker))
+	return n.RoundTripper.RoundTrip(req)
 }
 
-// stored is a token as it is kept here. The padding makes records of many lengths, and the sum finds torn ones.
-type stored struct {
-	Access, Refresh, Padding, Sum string
+// client is the client that all workers are to a [Server].
+func client(url string, worker int, transport http.RoundTripper) oauth2flow.Client {
+	return oauth2flow.Client{
+		ID: "fleet", TokenURL: url,
+		Endpoint: auth.Endpoint{Client: &http.Client{Transport: named{transport, worker}}},
+	}
 }
 
-func (s stored) sum() string {
-	h := sha256.Sum256([]byte(s.Access + " " + s.Refresh + " " + s.Padding))
+// login is the grant that a user would be asked for.
+func login(c oauth2flow.Client) auth.Grant {
+	return oauth2flow.Password(c, oauth2flow.ResourceOwner{
+		Username: "owner", Password: secrets.Static("password"), AcceptRisk: true,
+	})
+}
+
+// saved is a token as a manager keeps it.
+type saved struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+	Extra   struct {
+		Padding, Sum, Issued string
+	} `json:"extra"`
+}
+
+func sum(access, refresh, padding string) string {
+	h := sha256.Sum256([]byte(access + " " + refresh + " " + padding))
 	return hex.EncodeToString(h[:])
 }
 
 var errTorn = errors.New("a record is torn")
 
-// encode makes the data of a record.
-func encode(t *auth.Token) ([]byte, error) {
-	s := stored{Access: t.Value.Reveal(), Refresh: t.Refresh.Reveal()}
-	s.Padding = strings.Repeat("=", number(s.Access)*977%20000)
-	s.Sum = s.sum()
-	return json.Marshal(s)
+// decode returns the token of a record, which has one, and an error if the record is torn.
+func decode(rec auth.Record) (saved, error) {
+	var s saved
+	if json.Unmarshal(rec.Data, &s) != nil || s.Extra.Sum != sum(s.Access, s.Refresh, s.Extra.Padding) {
+		return saved{}, errTorn
+	}
+	return s, nil
 }
 
-// decode returns the token of a record, nil if there is none, and an error if the record is torn.
-func decode(rec auth.Record) (*auth.Token, error) {
-	if rec.Version == 0 {
-		return nil, nil //nolint:nilnil // nil is the token that Obtain takes for none
-	}
-	var s stored
-	if err := json.Unmarshal(rec.Data, &s); err != nil || s.Sum != s.sum() {
-		return nil, errTorn
-	}
-	return &auth.Token{Value: secrets.Static(s.Access), Refresh: secrets.Static(s.Refresh)}, nil
+// age returns how long ago the server sent the token.
+func (s saved) age() time.Duration {
+	n, _ := strconv.ParseInt(s.Extra.Issued, 10, 64)
+	return time.Since(time.Unix(0, n))
 }
 
-// number returns how many tokens had been issued with this one.
-func number(access string) int {
-	n, _ := strconv.Atoi(strings.TrimPrefix(access, "access-"))
-	return n
+// numbers returns what is in the text of an access token.
+func numbers(access string) (login, number int) {
+	_, _ = fmt.Sscanf(access, accessFormat, &login, &number)
+	return login, number
 }

@@ -41,15 +41,27 @@ requirepass %s
 		}
 		settings += fmt.Sprintf("cluster-enabled yes\ncluster-port %d\n", peer)
 	}
-	cmd := exec.Command(binary, "-") //nolint:noctx // Stop ends it
-	cmd.Dir = dir
-	cmd.Stdin = strings.NewReader(settings)
-	bind(cmd)
+	run := func(ctx context.Context) (*process, error) {
+		cmd := exec.Command(binary, "-") //nolint:noctx // Stop ends it
+		cmd.Dir = dir
+		cmd.Stdin = strings.NewReader(settings)
+		bind(cmd)
+		return runRedis(ctx, cmd, &redis.Options{Addr: target.Host, Password: secret, MaxRetries: -1}, cluster)
+	}
+	p, err := run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{URL: target.String(), process: p, signal: syscall.SIGTERM, again: run}, nil
+}
+
+// runRedis starts Redis, and returns when it is ready.
+func runRedis(ctx context.Context, cmd *exec.Cmd, opts *redis.Options, cluster bool) (*process, error) {
 	p, err := launch(cmd)
 	if err != nil {
 		return nil, err
 	}
-	client := redis.NewClient(&redis.Options{Addr: target.Host, Password: secret, MaxRetries: -1})
+	client := redis.NewClient(opts)
 	defer func() { _ = client.Close() }()
 	check := func(ctx context.Context) error { return client.Ping(ctx).Err() }
 	if cluster {
@@ -58,7 +70,7 @@ requirepass %s
 	if err := ready(ctx, p, check); err != nil {
 		return nil, err
 	}
-	return &Server{URL: target.String(), process: p, signal: syscall.SIGTERM}, nil
+	return p, nil
 }
 
 // formCluster gives all slots to the one node, and fails until it takes them.

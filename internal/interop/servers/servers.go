@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/restconn/restconn/internal/wait"
 )
 
 // Server is a server that runs.
@@ -24,12 +26,33 @@ type Server struct {
 
 	dir     string
 	process *process
-	signal  syscall.Signal // asks it to end
+	signal  syscall.Signal                              // asks it to end
+	again   func(ctx context.Context) (*process, error) // starts it once more, in the same place; nil if it cannot be
 }
 
 // Stop ends the server, and removes its directory.
 func (s *Server) Stop() error {
 	return errors.Join(s.process.stop(s.signal), os.RemoveAll(s.dir))
+}
+
+// Crash kills the server, and starts it again after a while. It finds what it has written before.
+func (s *Server) Crash(ctx context.Context, down time.Duration) error {
+	if s.again == nil {
+		return errors.New("this server cannot be started again")
+	}
+	if err := s.process.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	<-s.process.done
+	if err := wait.For(ctx, down); err != nil {
+		return err
+	}
+	p, err := s.again(ctx)
+	if err != nil {
+		return err
+	}
+	s.process = p
+	return nil
 }
 
 // Kinds are the kinds of servers that [Start] knows. A server needs those before it.
