@@ -12,14 +12,17 @@ import (
 	"github.com/restconn/restconn/internal/tokencall"
 )
 
-// environment is what expressions see: the last answer, and all of them.
+// environment is what expressions see: the last answer, all of them, and the token before.
 type environment struct {
-	Status     int               `expr:"status"`
-	StatusCode int               `expr:"statusCode"`
-	Body       any               `expr:"body"`
-	Headers    map[string]string `expr:"headers"`
-	Cookies    map[string]string `expr:"cookies"`
-	Steps      []seen            `expr:"steps"`
+	seen
+
+	Steps []seen `expr:"steps"`
+	Token any    `expr:"token"` // nil if there is none
+}
+
+// seenNames are the names in an environment. status is statusCode, too.
+var seenNames = []string{ //nolint:gochecknoglobals // never changed
+	"body", "headers", "cookies", "status", "statusCode", "steps", nameToken,
 }
 
 // seen is what expressions see of one answer.
@@ -29,6 +32,8 @@ type seen struct {
 	Body       any               `expr:"body"`
 	Headers    map[string]string `expr:"headers"`
 	Cookies    map[string]string `expr:"cookies"`
+
+	fault error // why there is no body to see, or none with members
 }
 
 // reply is an answer that was read.
@@ -37,7 +42,6 @@ type reply struct {
 
 	cookies []*http.Cookie
 	seen    seen
-	fault   error // why there is no body to see
 }
 
 // read makes a reply of an answer.
@@ -55,19 +59,8 @@ func read(a *tokencall.Answer) *reply {
 	for _, c := range r.cookies {
 		r.seen.Cookies[c.Name] = c.Value
 	}
-	r.seen.Body, r.fault = decode(a.Header.Get(headerType), a.Body)
+	r.seen.Body, r.seen.fault = decode(a.Header.Get(headerType), a.Body)
 	return r
-}
-
-// view returns what an expression sees after these replies.
-func view(replies []*reply) environment {
-	var env environment
-	for _, r := range replies {
-		env.Steps = append(env.Steps, r.seen)
-		env.Status, env.StatusCode, env.Body = r.seen.Status, r.seen.StatusCode, r.seen.Body
-		env.Headers, env.Cookies = r.seen.Headers, r.seen.Cookies
-	}
-	return env
 }
 
 var (
@@ -77,6 +70,8 @@ var (
 	errNotForm = errors.New("the answer is not a form")
 	errTwice   = errors.New("the answer has an object with two members of the same name")
 	errTooDeep = errors.New("the answer is nested too deeply")
+	errEmptied = errors.New("the answer is empty")
+	errHTML    = errors.New("the answer is HTML: is this the URL?")
 	errOwnDTD  = errors.New("the answer has definitions of its own (a DTD), which are not read")
 )
 
@@ -86,11 +81,15 @@ const (
 	jsonOpeners   = "{[\""
 )
 
-// decode reads a body: what its type says, and else what it looks like, and else text. An empty one is nil.
+// decode reads a body: what its type says, and else what it looks like, and else text. A page is text, with a fault.
 func decode(contentType string, data []byte) (any, error) {
 	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte(byteOrderMark)))
 	if len(data) == 0 {
-		return nil, nil //nolint:nilnil // no body, and no fault
+		return nil, errEmptied
+	}
+	media, _, _ := mime.ParseMediaType(contentType)
+	if isPage(media, data) && utf8.Valid(data) {
+		return string(data), errHTML
 	}
 	switch kindOf(contentType) {
 	case jsonBody:
@@ -101,13 +100,12 @@ func decode(contentType string, data []byte) (any, error) {
 		return decodeForm(string(data))
 	case otherBody:
 	}
-	media, _, _ := mime.ParseMediaType(contentType)
 	if strings.IndexByte(jsonOpeners, data[0]) >= 0 {
 		if v, err := decodeJSON(data); err == nil || errors.Is(err, errTwice) {
 			return v, err
 		}
 	}
-	if data[0] == '<' && media != "text/html" {
+	if data[0] == '<' {
 		if v, err := decodeXML(data); err == nil {
 			return v, nil
 		}
@@ -116,6 +114,14 @@ func decode(contentType string, data []byte) (any, error) {
 		return nil, errNotUTF8
 	}
 	return string(data), nil
+}
+
+// isPage reports whether data is HTML, whatever its type says.
+func isPage(media string, data []byte) bool {
+	begins := func(text string) bool {
+		return len(data) >= len(text) && strings.EqualFold(string(data[:len(text)]), text)
+	}
+	return data[0] == '<' && media == "text/html" || begins("<!doctype html") || begins("<html")
 }
 
 // decodeForm reads a form. Of several values of one name the first counts.

@@ -21,18 +21,13 @@ const (
 	mediaXML  = "application/xml"
 )
 
-// content is the body of a step. Exactly one of text, form and parts is there, unless the body is empty.
+// content is the body of a step. At most one of text, form and parts is there.
 type content struct {
+	where string // such as "JSON"
 	media string
 	text  template
 	form  []fieldTemplate
-	parts []partTemplate
-}
-
-// partTemplate is a [Part] that was taken apart.
-type partTemplate struct {
-	header string
-	value  template
+	parts []fieldTemplate // whose names are the headers of the parts
 }
 
 // kind says how values in a text of a media type are escaped.
@@ -62,18 +57,6 @@ func kindOf(contentType string) kind {
 	}
 }
 
-// names returns the names in the body.
-func (c *content) names() []string {
-	names := c.text.names()
-	for _, f := range c.form {
-		names = append(names, f.value.names()...)
-	}
-	for _, p := range c.parts {
-		names = append(names, p.value.names()...)
-	}
-	return names
-}
-
 // render returns the bytes and their type.
 func (c *content) render(v values) (data []byte, contentType string, err error) {
 	if len(c.parts) > 0 {
@@ -95,7 +78,7 @@ func (c *content) render(v values) (data []byte, contentType string, err error) 
 		text, err = c.text.render(v, asIs)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("the body: %w", err)
+		return nil, "", inField(c.where, err)
 	}
 	return []byte(text), c.media, nil
 }
@@ -104,12 +87,12 @@ func (c *content) render(v values) (data []byte, contentType string, err error) 
 func (c *content) multipart(v values) (data []byte, contentType string, err error) {
 	form := &body.Multipart{Boundary: rand.Text()}
 	for _, p := range c.parts {
-		text, err := p.value.render(v, asIs)
+		text, err := p.render(v, asIs)
 		if err != nil {
 			return nil, "", err
 		}
 		form.Parts = append(form.Parts, body.Part{
-			Header: p.header,
+			Header: p.name,
 			Size:   int64(len(text)),
 			Open:   func() (io.ReadCloser, error) { return body.NewMemory([]byte(text)), nil },
 			Fail:   func(err error) error { return err },
@@ -124,98 +107,85 @@ func (c *content) multipart(v values) (data []byte, contentType string, err erro
 	return data, "multipart/form-data; boundary=" + form.Boundary, err
 }
 
-// newContent takes the body of a step apart; nil if there is none.
-func newContent(s *Step) (*content, error) {
+// content takes the body of a step apart; nil if there is none.
+func (f *faults) content(name string, s *Step) *content {
+	c := &content{}
 	switch {
 	case s.Form != nil:
-		fields, err := newFields(s.Form)
-		return &content{media: mediaForm, form: fields}, err
+		c.where, c.media, c.form = "Form", mediaForm, f.fields(name, "Form", s.Form)
 	case s.JSON != nil:
-		return newJSON(s.JSON)
+		c.where, c.media = "JSON", mediaJSON
+		text, err := textOfJSON(s.JSON)
+		f.add(name+".JSON", err)
+		c.text = f.template(name+".JSON", text)
 	case s.XML != "":
-		t, err := parseTemplate(s.XML)
-		return &content{media: mediaXML, text: t}, err
+		c.where, c.media, c.text = "XML", mediaXML, f.template(name+".XML", s.XML)
 	case s.Raw != "":
-		return newRaw(s)
+		c.where, c.media, c.text = "Raw", rawType(s), f.template(name+".Raw", s.Raw)
+		_, _, err := mime.ParseMediaType(c.media)
+		f.addIf(err != nil, name+".Raw", errRawType)
 	case s.Multipart != nil:
-		return newMultipart(s.Multipart)
+		c.where, c.parts = "Multipart", f.parts(name, s.Multipart)
+	default:
+		return nil
 	}
-	return nil, nil //nolint:nilnil // a step need not have a body
+	if kindOf(c.media) == jsonBody && c.text != nil {
+		f.add(name+"."+c.where, c.text.checkJSON())
+	}
+	return c
 }
 
-// newJSON encodes v, whose strings are templates.
-func newJSON(v any) (*content, error) {
+var (
+	errNameTemplate = errors.New("only values are templates")
+	errRawType      = errors.New("its ContentType is no media type, and it says how values are escaped")
+	errSecretJSON   = errors.New("there is a secrets.Value in it, which is never encoded: name it in Secrets")
+)
+
+// textOfJSON encodes v, whose strings are templates.
+func textOfJSON(v any) (string, error) {
 	data, err := marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("it cannot be encoded: %w", err)
+		return "", fmt.Errorf("it cannot be encoded: %w", err)
 	}
 	if strings.Contains(string(data), secrets.Redacted) {
-		return nil, errors.New("there is a secrets.Value in it, which is never encoded: name it in Secrets")
+		return "", errSecretJSON
 	}
-	t, err := parseTemplate(string(data))
-	if err != nil {
-		return nil, err
-	}
-	return &content{media: mediaJSON, text: t}, t.checkJSON()
+	return string(data), nil
 }
 
-// newRaw takes a text whose type says how values are escaped.
-func newRaw(s *Step) (*content, error) {
-	c := &content{media: s.ContentType}
+// rawType returns the type of a body that says how values are escaped.
+func rawType(s *Step) string {
 	for _, f := range s.Header {
-		if c.media == "" && strings.EqualFold(f.Name, headerType) {
-			c.media = f.Value
+		if s.ContentType == "" && strings.EqualFold(f.Name, headerType) {
+			return f.Value
 		}
 	}
-	if _, _, err := mime.ParseMediaType(c.media); err != nil {
-		return nil, errors.New("its ContentType is no media type, and it says how values are escaped")
-	}
-	var err error
-	if c.text, err = parseTemplate(s.Raw); err != nil {
-		return nil, err
-	}
-	if kindOf(c.media) == jsonBody {
-		return c, c.text.checkJSON()
-	}
-	return c, nil
+	return s.ContentType
 }
 
-// newMultipart takes parts apart.
-func newMultipart(parts []Part) (*content, error) {
-	c := &content{}
-	var faults []error
+// parts takes the parts of a multipart apart.
+func (f *faults) parts(name string, parts []Part) []fieldTemplate {
+	parsed := make([]fieldTemplate, len(parts))
 	for i, p := range parts {
+		where := fmt.Sprintf("Multipart[%d]", i)
 		header, err := body.FormHeader(p.Name, p.FileName, p.ContentType)
 		if err == nil && strings.Contains(p.Name+p.FileName+p.ContentType, "{{") {
 			err = errNameTemplate
 		}
-		value, fault := parseTemplate(p.Value)
-		if err = errors.Join(err, fault); err != nil {
-			faults = append(faults, fmt.Errorf("part %d: %w", i, err))
-		}
-		c.parts = append(c.parts, partTemplate{header: header, value: value})
+		f.add(name+"."+where, err)
+		parsed[i] = fieldTemplate{where: where, name: header, value: f.template(name+"."+where, p.Value)}
 	}
-	return c, errors.Join(faults...)
+	return parsed
 }
 
-var errNameTemplate = errors.New("only values are templates")
-
-// newFields takes fields apart.
-func newFields(fields []Field) ([]fieldTemplate, error) {
+// fields takes fields apart.
+func (f *faults) fields(name, list string, fields []Field) []fieldTemplate {
 	parsed := make([]fieldTemplate, len(fields))
-	var faults []error
-	for i, f := range fields {
-		value, err := parseTemplate(f.Value)
-		switch {
-		case f.Name == "":
-			err = errors.Join(errors.New("it has no name"), err)
-		case strings.Contains(f.Name, "{{"):
-			err = errors.Join(errNameTemplate, err)
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("field %d: %w", i, err))
-		}
-		parsed[i] = fieldTemplate{name: f.Name, value: value}
+	for i, p := range fields {
+		where := fmt.Sprintf("%s[%d]", list, i)
+		f.addIf(p.Name == "", name+"."+where, errors.New("it has no name"))
+		f.addIf(strings.Contains(p.Name, "{{"), name+"."+where, errNameTemplate)
+		parsed[i] = fieldTemplate{where: where, name: p.Name, value: f.template(name+"."+where, p.Value)}
 	}
-	return parsed, errors.Join(faults...)
+	return parsed
 }

@@ -3,8 +3,8 @@ package login
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -21,6 +21,7 @@ var (
 	errBoundary = errors.New("the type of a multipart has its boundary in it, and is not set by hand")
 	errToken    = errors.New("the name is not a token (RFC 9110, section 5.6.2)")
 	errUnused   = errors.New("it has no effect")
+	errNoBefore = errors.New("there is no token before: neither Renew nor Start is there")
 	errReserved = errors.New("token and refresh are names of their own")
 	errName     = errors.New("a name is a letter or an underscore, and letters, digits, dots, hyphens and underscores")
 )
@@ -59,10 +60,10 @@ func (f *faults) expression(name, text string) *expression {
 // expressions compiles a map of them.
 func (f *faults) expressions(name string, texts map[string]string) map[string]*expression {
 	all := make(map[string]*expression, len(texts))
-	for key, text := range texts {
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
 		where := fmt.Sprintf("%s[%q]", name, key)
-		f.addIf(text == "", where, errMissing)
-		all[key] = f.expression(where, text)
+		f.addIf(texts[key] == "", where, errMissing)
+		all[key] = f.expression(where, texts[key])
 	}
 	return all
 }
@@ -78,15 +79,13 @@ func (f *faults) steps(name string, cfg *Config, all []Step) []*step {
 
 // step takes a step apart.
 func (f *faults) step(name string, cfg *Config, s *Step) *step {
-	c := &step{method: s.Method, success: slices.Clone(s.Success)}
+	c := &step{where: name, method: s.Method, success: slices.Clone(s.Success)}
 	if c.method == "" {
 		c.method = http.MethodPost
 	}
 	f.addIf(!slices.Contains(methods, c.method), name+".Method", errors.New("it is none of "+strings.Join(methods, ", ")))
 	f.target(name, cfg, s, c)
-	var err error
-	c.query, err = newFields(s.Query)
-	f.add(name+".Query", err)
+	c.query = f.fields(name, "Query", s.Query)
 	f.header(name, s, c)
 	f.body(name, s, c)
 	for _, status := range s.Success {
@@ -130,18 +129,20 @@ func (f *faults) target(name string, cfg *Config, s *Step, c *step) {
 // sample tells what is wrong with a URL whatever the values.
 func sample(cfg *Config, s *step) error {
 	v := values{}
-	for _, name := range s.names() {
-		v[name] = "0"
+	for _, p := range s.places() {
+		for _, name := range p.text.names() {
+			v[name] = "0"
+		}
 	}
 	if t := s.url; len(t) > 0 && t[0].name != "" {
 		v[t[0].name] = "https://h"
 	}
-	u, err := s.target(v)
+	u, _, err := s.target(v)
 	if err != nil {
 		return err
 	}
-	if len(s.url) > 0 {
-		return checkURL(cfg, u, s.url.constantHost())
+	if s.url.constantHost() { // another is checked once it is known
+		return callConfig(cfg).CheckURL(u)
 	}
 	return nil
 }
@@ -155,23 +156,13 @@ func (t template) constantHost() bool {
 	return len(t) == 1 || strings.ContainsAny(rest, "/?")
 }
 
-// checkURL tells whether credentials may be sent there.
-func checkURL(cfg *Config, u *url.URL, constant bool) error {
-	if !constant {
-		u = &url.URL{Scheme: "https", Host: "h"} // the host is checked once it is known
-	}
-	return callConfig(cfg).CheckURL(u)
-}
-
 // header takes the header and Basic apart.
 func (f *faults) header(name string, s *Step, c *step) {
-	var err error
-	c.header, err = newFields(s.Header)
-	f.add(name+".Header", err)
+	c.header = f.fields(name, "Header", s.Header)
 	seen := map[string]bool{}
 	for i := range c.header {
 		h := &c.header[i]
-		where := fmt.Sprintf("%s.Header[%d]", name, i)
+		where := name + "." + h.where
 		f.addIf(h.name != "" && !field.IsToken(h.name), where, errToken)
 		h.name = http.CanonicalHeaderKey(h.name)
 		f.addIf(field.Reserved(h.name), where, errors.New("this field belongs to the connection"))
@@ -184,8 +175,9 @@ func (f *faults) header(name string, s *Step, c *step) {
 		seen[h.name] = true
 	}
 	if s.Basic != nil {
-		user := f.template(name+".Basic.User", s.Basic.User)
-		c.basic = []template{user, f.template(name+".Basic.Password", s.Basic.Password)}
+		for _, p := range []Field{{"Basic.User", s.Basic.User}, {"Basic.Password", s.Basic.Password}} {
+			c.basic = append(c.basic, fieldTemplate{where: p.Name, value: f.template(name+"."+p.Name, p.Value)})
+		}
 		f.addIf(strings.Contains(s.Basic.User, ":"), name+".Basic.User", errColon)
 	}
 }
@@ -202,9 +194,7 @@ func (f *faults) body(name string, s *Step, c *step) {
 	f.addIf(bodies > 0 && (c.method == http.MethodGet || c.method == http.MethodHead), name, errBodyless)
 	f.addIf(s.ContentType != "" && s.Raw == "", name+".ContentType", errors.New("it is that of Raw, and there is none"))
 	f.addIf(s.Multipart != nil && len(s.Multipart) == 0, name+".Multipart", errors.New("it has no parts"))
-	var err error
-	c.body, err = newContent(s)
-	f.add(name+".body", err)
+	c.body = f.content(name, s)
 }
 
 // name checks a name of a value.

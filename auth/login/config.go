@@ -20,10 +20,10 @@ type Config struct {
 	// error. Cookies of the redirecting answer are not kept.
 	FollowRedirects bool
 
-	// Params are values for the templates, by their name.
+	// Params are values for the templates, by their name. The package says which value wins where a name has several.
 	Params map[string]string
 	// Secrets are values for the templates that are asked for at each login, and only if a template has their name.
-	// An empty one is an error. They are masked in errors, and they win over Params.
+	// An empty one is an error. They are masked in errors, and win over all others.
 	Secrets map[string]secrets.Provider
 	// Compute returns further values for the templates, such as timestamps. It is called once per login or renewal with
 	// the values of Params and Secrets, all of them, in the clear. What it returns is taken for secret, too.
@@ -33,19 +33,19 @@ type Config struct {
 	// the same origin. Without Steps there has to be Renew, and the first token comes from elsewhere.
 	Steps []Step
 	// Renew are the requests that get a new token with the one before, as {{token}}, or with its refresh token, as
-	// {{refresh}}. If the server refuses, or there is nothing to renew with, Steps are sent. Without Renew they always
-	// are.
+	// {{refresh}}. What Extra has kept has a name, too: {{api}}. If the server refuses, or there is nothing to renew
+	// with, Steps are sent. Without Renew they always are.
 	Renew []Step
 	// RenewRefused are the statuses by which a server refuses a renewal. The default is 400, 401 and 403.
 	RenewRefused []int
-	// Start gets a token that Steps exchange for another: they see it as {{token}}. It is neither kept nor sent
-	// elsewhere, and Start is never asked to renew it.
+	// Start gets a token that Steps exchange for another: they see it as {{token}}, and its Extra by their names, such
+	// as {{instance_url}}. It is neither kept nor sent elsewhere, and Start is never asked to renew it.
 	Start auth.Grant
 	// MinAge is how old a token has to be before the server renews it: see [auth.Token].RenewableFrom.
 	MinAge time.Duration
 
 	// Token is the expression of the token: a text that is not empty, or a number. It is required unless there is
-	// Cookies, AllCookies or OnTokenResponse.
+	// Cookies, AllCookies or OnTokenResponse. "token" keeps the one before, for a renewal that only extends it.
 	Token string
 	// Expiry is the expression of when the token ends: a number or a text of one, see ExpiryForm, a date, or a
 	// duration. It is required unless there is Lifetime, NeverExpires or OnTokenResponse. A number that is not
@@ -60,14 +60,14 @@ type Config struct {
 	// Refresh is the expression of the login's own refresh token, for Renew. An answer without one is no error: a
 	// renewal keeps the old one.
 	Refresh string
-	// Extra are expressions of further values, which are kept in [auth.Token].Extra by their name. A renewal keeps
-	// those that its answer does not have.
+	// Extra are expressions of further values, which are kept in [auth.Token].Extra by their name. An answer without
+	// one is no error. A renewal has them as names of its templates, and keeps those that its answer does not have.
 	Extra map[string]string
 
 	// Cookies are the names of the cookies that the login sets, and that take the place of a token: its text is
-	// "a=1; b=2", for [SendCookies]. Each has to be there.
+	// "a=1; b=2", for [SendCookies]. Each has to be there. If several origins set one, that of the last step counts.
 	Cookies []string
-	// AllCookies takes all cookies that the login sets.
+	// AllCookies takes all cookies that the origin of the last step has set.
 	AllCookies bool
 
 	// OnTokenResponse takes the place of Token, Expiry, Refresh, Extra and cookies: it makes the token of the answers

@@ -24,16 +24,20 @@ func SendCookies(src auth.TokenSource) auth.Authenticator {
 				pairs = append(pairs, pair)
 			}
 		}
-		if len(pairs) == 0 {
-			return nil
-		}
-		lines := make([]string, 0, len(pairs))
-		for _, line := range req.Header["Cookie"] {
-			lines = append(lines, strings.TrimRight(line, "; "))
-		}
-		req.Header.Set("Cookie", strings.Join(append(lines, pairs...), "; "))
+		addCookies(req.Header, pairs)
 		return nil
 	})
+}
+
+// addCookies puts pairs behind the cookies that are there.
+func addCookies(header http.Header, pairs []string) {
+	lines := make([]string, 0, len(pairs)+1)
+	for _, line := range header["Cookie"] {
+		lines = append(lines, strings.TrimRight(line, "; "))
+	}
+	if lines = append(lines, pairs...); len(lines) > 0 {
+		header.Set("Cookie", strings.Join(lines, "; "))
+	}
 }
 
 // isNoCookieOctet reports whether r cannot be part of the value of a cookie. Spaces, commas and quotes can, against

@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,11 +59,59 @@ func (e *Error) Unwrap() error { return e.Err }
 type MissingError struct {
 	// Names are sorted.
 	Names []string
+	// Where says for each of Names where it stands, such as "Steps[0].JSON".
+	Where map[string][]string
+	// Near has for each of Names the known name that is most like it, if there is one.
+	Near map[string]string
+}
+
+// add notes a name.
+func (e *MissingError) add(name string, places []string, near string) {
+	if e.Where == nil {
+		e.Where, e.Near = map[string][]string{}, map[string]string{}
+	}
+	if !slices.Contains(e.Names, name) {
+		e.Names = append(e.Names, name)
+		slices.Sort(e.Names)
+	}
+	for _, where := range places {
+		if !slices.Contains(e.Where[name], where) { // BaseURL is of both plans
+			e.Where[name] = append(e.Where[name], where)
+		}
+	}
+	if near != "" {
+		e.Near[name] = near
+	}
+}
+
+// orNil returns the error if there is one.
+func (e *MissingError) orNil() error {
+	if len(e.Names) == 0 {
+		return nil
+	}
+	return e
 }
 
 // Error implements error.
 func (e *MissingError) Error() string {
-	return "login: no value for " + strings.Join(e.Names, ", ") + ": set it in Params or in Secrets"
+	named := make([]string, len(e.Names))
+	renews := false
+	for i, name := range e.Names {
+		more := e.Where[name]
+		renews = renews || slices.ContainsFunc(more, func(where string) bool { return strings.HasPrefix(where, "Renew") })
+		if near := e.Near[name]; near != "" {
+			more = append(slices.Clip(more), "did you mean "+near+"?")
+		}
+		named[i] = name
+		if len(more) > 0 {
+			named[i] += " (" + strings.Join(more, ", ") + ")"
+		}
+	}
+	text := "login: no value for " + strings.Join(named, ", ") + ": set it in Params or in Secrets"
+	if renews {
+		text += "; what the answers of a login tell is kept for Renew by Extra"
+	}
+	return text
 }
 
 // ConfigError is one fault of a [Config].

@@ -68,6 +68,32 @@ func ExampleNew_severalSteps() {
 	// Output: t1
 }
 
+// A grant of OAuth comes first; its answer says where the second token is, and later where that is renewed.
+func ExampleConfig_start() {
+	first := auth.GrantFunc(func(context.Context, *auth.Token) (*auth.Token, error) { // or one of package oauth2flow
+		return &auth.Token{Value: secrets.Static("first"), Extra: map[string]secrets.Value{
+			"instance_url": secrets.Static("https://eu7.example.com"),
+		}}, nil
+	})
+	service := answering(`{"token":"t1","renew_at":"https://eu7.example.com/renew"}`)
+	grant := login.New(login.Config{
+		Endpoint: auth.Endpoint{Client: &http.Client{Transport: service}},
+		Start:    first,
+		Steps:    []login.Step{{URL: "{{instance_url}}/exchange", Form: login.Fields("subject_token", "{{token}}")}},
+		Renew:    []login.Step{{URL: "{{renew_at}}", Form: login.Fields("token", "{{token}}")}},
+		Token:    "body.token",
+		Extra:    map[string]string{"renew_at": "body.renew_at"},
+		Lifetime: time.Hour,
+	})
+	token, err := grant.Obtain(context.Background(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(token.Value.Reveal(), token.Extra["renew_at"].Reveal())
+	// Output: t1 https://eu7.example.com/renew
+}
+
 func ExampleFields() {
 	fmt.Println(login.Fields("grant_type", "password", "username", "{{user}}"))
 	// Output: [{grant_type password} {username {{user}}}]

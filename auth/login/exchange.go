@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/origin"
 	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/internal/retrytime"
 	"github.com/restconn/restconn/internal/tokencall"
@@ -19,15 +21,17 @@ type exchange struct {
 	grant   *grant
 	plan    plan
 	values  values
-	secret  []string // what errors may not show
+	found   map[string]bool // the values that come from answers
+	before  *auth.Token     // that the steps start from; nil if there is none
+	secret  []string        // what errors may not show
 	jar     jar
 	replies []*reply
 }
 
-// exchange runs the plan. known is the token that the steps start from, nil if there is none.
-func (g *grant) exchange(ctx context.Context, p plan, known *auth.Token) (*auth.Token, error) {
-	x := &exchange{grant: g, plan: p, values: values{}}
-	t, err := x.run(ctx, known)
+// exchange runs the plan. before is the token that the steps start from, nil if there is none.
+func (g *grant) exchange(ctx context.Context, p plan, before *auth.Token) (*auth.Token, error) {
+	x := &exchange{grant: g, plan: p, values: values{}, found: map[string]bool{}, before: before}
+	t, err := x.run(ctx)
 	if err != nil {
 		return nil, x.mask(err)
 	}
@@ -35,10 +39,9 @@ func (g *grant) exchange(ctx context.Context, p plan, known *auth.Token) (*auth.
 }
 
 // run sends the steps, and makes a token of the answers.
-func (x *exchange) run(ctx context.Context, known *auth.Token) (*auth.Token, error) {
-	if known != nil {
-		x.keep(nameToken, known.Value.Reveal())
-		x.keep(nameRefresh, known.Refresh.Reveal())
+func (x *exchange) run(ctx context.Context) (*auth.Token, error) {
+	if x.before != nil {
+		x.know(x.before)
 	}
 	if err := x.resolve(ctx); err != nil {
 		return nil, err
@@ -52,23 +55,39 @@ func (x *exchange) run(ctx context.Context, known *auth.Token) (*auth.Token, err
 			return nil, err
 		}
 	}
-	var prev *auth.Token
-	if x.plan.renew {
-		prev = known
-	}
-	return x.result(ctx, prev)
+	return x.result(ctx)
 }
 
-// keep notes a value that errors do not show.
-func (x *exchange) keep(name, text string) {
-	x.values[name] = text
+// know notes what the plan needs of a token.
+func (x *exchange) know(t *auth.Token) {
+	for name, value := range t.Extra {
+		x.values[name], x.found[name] = value.Reveal(), true
+		if x.plan.uses(name) {
+			x.secret = append(x.secret, value.Reveal())
+		}
+	}
+	x.learn(nameToken, t.Value.Reveal())
+	x.learn(nameRefresh, t.Refresh.Reveal())
+}
+
+// learn notes a value of an answer, of this exchange or one before. Errors do not show it.
+func (x *exchange) learn(name, text string) {
+	x.values[name], x.found[name] = text, true
 	x.secret = append(x.secret, text)
+}
+
+// set notes a value of the configuration, which wins over one that was learned.
+func (x *exchange) set(name, text string) {
+	x.values[name] = text
+	delete(x.found, name)
 }
 
 // resolve gets the values that do not come from answers.
 func (x *exchange) resolve(ctx context.Context) error {
 	g := x.grant
-	maps.Copy(x.values, g.config.Params)
+	for name, text := range g.config.Params {
+		x.set(name, text)
+	}
 	hidden := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(g.config.Secrets)) {
 		if !x.plan.uses(name) && g.config.Compute == nil {
@@ -82,12 +101,15 @@ func (x *exchange) resolve(ctx context.Context) error {
 			return fmt.Errorf("login: secret %q: %w", name, auth.ErrNoCredential)
 		}
 		hidden[name] = v.Reveal()
-		x.keep(name, v.Reveal())
+		x.set(name, v.Reveal())
+		x.secret = append(x.secret, v.Reveal())
 	}
 	if err := x.compute(ctx, hidden); err != nil {
 		return err
 	}
-	return missing(x.unknown())
+	var e MissingError
+	g.addMissing(&e, x.plan, x.values)
+	return e.orNil()
 }
 
 // compute asks for further values.
@@ -111,13 +133,10 @@ func (x *exchange) compute(ctx context.Context, hidden map[string]string) error 
 		if name == nameToken || name == nameRefresh {
 			return fmt.Errorf("login: Compute: %q: %w", name, errReserved)
 		}
-		x.values[name] = text
+		x.set(name, text)
 	}
 	return nil
 }
-
-// unknown returns the names that have no value.
-func (x *exchange) unknown() []string { return x.grant.without(x.plan, x.values) }
 
 // send sends a step, and notes what its answer brings.
 func (x *exchange) send(ctx context.Context, caller *tokencall.Caller, i int, s *step) error {
@@ -125,6 +144,9 @@ func (x *exchange) send(ctx context.Context, caller *tokencall.Caller, i int, s 
 	ctx, cancel := context.WithTimeout(ctx, tokencall.Timeout)
 	defer cancel()
 	req, err := s.request(ctx, x.values)
+	if err == nil {
+		err = x.checkFound(s, req.URL)
+	}
 	if err != nil {
 		failed.Err = err
 		return failed
@@ -141,10 +163,28 @@ func (x *exchange) send(ctx context.Context, caller *tokencall.Caller, i int, s 
 	r := read(a)
 	x.replies = append(x.replies, r)
 	x.jar.read(a.URL, r.cookies, a.Received)
-	if failed.Err = x.conclude(s, r); failed.Err != nil {
+	if failed.Err = x.conclude(s); failed.Err != nil {
 		return failed
 	}
 	return nil
+}
+
+// checkFound refuses a URL that an answer leads to, and that would show to everybody what is sent there. Endpoint's
+// AllowHTTP is for what the configuration says. Errors do not show the host that the answer names.
+func (x *exchange) checkFound(s *step, u *url.URL) error {
+	where, t := "URL", s.url
+	if len(t) == 0 {
+		where, t = "BaseURL", s.base
+	}
+	if !x.found[t[0].name] {
+		return nil
+	}
+	x.secret = append(x.secret, u.Hostname())
+	o, err := origin.Of(u)
+	if err == nil && !o.Secure() && !o.Loopback() {
+		err = inField(where, inName(t[0].name, errFoundHTTP))
+	}
+	return err
 }
 
 // outcome returns why the call has failed, beside its status. A redirect that stands for success is none.
@@ -172,29 +212,34 @@ func ofStatus(status int) error {
 }
 
 // conclude checks an answer, and saves its values.
-func (x *exchange) conclude(s *step, r *reply) error {
-	env := view(x.replies)
+func (x *exchange) conclude(s *step) error {
+	env := x.env()
 	if s.ok != nil {
 		if ok, isBool := s.ok.run(env).(bool); !ok || !isBool {
-			return because(fmt.Errorf("%w (%w)", ErrRefused, auth.ErrClientRejected), r.fault)
+			return fmt.Errorf("%w (%w): %w", ErrRefused, auth.ErrClientRejected, s.ok.missed("Ok", env))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.save)) {
 		text, ok := textOf(s.save[name].run(env))
 		if !ok {
-			return because(fmt.Errorf("%q: %w", name, ErrValueNotFound), r.fault)
+			return fmt.Errorf("%w: %w", ErrValueNotFound, s.save[name].missed(fmt.Sprintf("Save[%q]", name), env))
 		}
-		x.keep(name, text)
+		x.learn(name, text)
 	}
 	return nil
 }
 
-// because adds why the answer has no values.
-func because(err, fault error) error {
-	if fault == nil {
-		return err
+// env returns what an expression sees now.
+func (x *exchange) env() environment {
+	var env environment
+	for _, r := range x.replies {
+		env.Steps = append(env.Steps, r.seen)
+		env.seen = r.seen
 	}
-	return fmt.Errorf("%w: %w", err, fault)
+	if text := x.values[nameToken]; text != "" {
+		env.Token = text
+	}
+	return env
 }
 
 // mask hides the secrets of this exchange in the text of err.

@@ -3,7 +3,6 @@ package login
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -35,6 +34,12 @@ var operators = []string{ //nolint:gochecknoglobals // never changed
 type expression struct {
 	source  string
 	program *vm.Program
+	paths   []path // that it reads
+}
+
+// uses reports whether the expression reads what has that name.
+func (e *expression) uses(name string) bool {
+	return e != nil && slices.ContainsFunc(e.paths, func(p path) bool { return p[0] == name })
 }
 
 // newExpression compiles source; nil if that is empty.
@@ -49,18 +54,19 @@ func newExpression(source string) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := compile(translated)
+	e := &expression{source: source}
+	e.program, e.paths, err = compile(translated)
 	if err != nil {
 		return nil, err
 	}
-	return &expression{source: source, program: program}, nil
+	return e, nil
 }
 
 // compile compiles an expression, with what is left of the language.
-func compile(source string) (program *vm.Program, err error) {
+func compile(source string) (program *vm.Program, paths []path, err error) {
 	defer func() {
 		if r := recover(); r != nil { // of the compiler
-			program, err = nil, errors.New("the expression cannot be compiled")
+			err = errors.New("the expression cannot be compiled")
 		}
 	}()
 	limits := &limiter{}
@@ -72,13 +78,13 @@ func compile(source string) (program *vm.Program, err error) {
 	}
 	program, err = expr.Compile(source, options...)
 	if limits.fault != nil {
-		return nil, limits.fault
+		return nil, nil, limits.fault
 	}
 	if err != nil {
 		line, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, errors.New(redact.Line(line))
+		return nil, nil, errors.New(redact.Line(line))
 	}
-	return program, nil
+	return program, limits.paths, nil
 }
 
 // run returns the value of the expression; nil if there is none. What was wrong is not told: it may quote the answer.
@@ -90,34 +96,94 @@ func (e *expression) run(env environment) any {
 	return value
 }
 
-// limiter refuses what can loop, grow or reach beyond the answer. It remembers the first fault.
+// missed says why the expression of that field has no value, or not one that is wanted.
+func (e *expression) missed(field string, env environment) error {
+	var ends []string
+	for _, p := range e.paths {
+		if end := p.end(env); end != "" && !slices.Contains(ends, end) {
+			ends = append(ends, end)
+		}
+	}
+	switch {
+	case len(ends) > 0:
+	case e.uses("body") && env.fault != nil:
+		ends = []string{env.fault.Error()}
+	case len(e.paths) == 1 && e.paths[0][0] == "body":
+		if _, value := walk("", env.Body, e.paths[0][1:]); value != nil {
+			ends = []string{"it is " + kindOfValue(value)}
+		}
+	}
+	text := field + ": " + redact.Line(e.source)
+	if len(ends) > 0 {
+		text += ": " + strings.Join(ends, "; ")
+	}
+	return errors.New(text)
+}
+
+// limiter refuses what can loop, grow or reach beyond the answer. It remembers the first fault, and which paths there
+// are: of body.a.b that one, and not body.a.
 type limiter struct {
 	copies int
+	paths  []path
 	fault  error
 }
+
+var (
+	errFunctions = errors.New("the functions are " + strings.Join(functions, ", "))
+	errLoops     = errors.New("loops, variables, lists and maps are not available")
+)
 
 // Visit implements [ast.Visitor].
 func (l *limiter) Visit(node *ast.Node) { //nolint:gocritic // it is the interface
 	switch n := (*node).(type) {
 	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.UnaryNode,
-		*ast.ChainNode, *ast.MemberNode, *ast.ConditionalNode, *ast.ConstantNode:
+		*ast.ChainNode, *ast.ConditionalNode, *ast.ConstantNode:
 	case *ast.IdentifierNode:
-		if strings.HasPrefix(n.Value, "$") {
-			l.refuse(n.Value + " is not available")
-		}
+		l.identifier(n.Value)
+	case *ast.MemberNode:
+		l.member(n)
 	case *ast.SliceNode:
 		l.copy()
 	case *ast.CallNode:
-		l.refuse("the functions are " + strings.Join(functions, ", "))
+		l.fault = errFunctions // the name that is called is a name that is not known
 	case *ast.BuiltinNode:
 		l.copy()
 		if !slices.Contains(functions, n.Name) {
-			l.refuse("the functions are " + strings.Join(functions, ", "))
+			l.fault = errFunctions
 		}
 	case *ast.BinaryNode:
 		l.binary(n)
 	default:
-		l.refuse("loops, variables, lists and maps are not available")
+		l.fault = errLoops // the name of a variable is a name that is not known
+	}
+}
+
+// identifier notes a name that is there.
+func (l *limiter) identifier(name string) {
+	switch {
+	case name == "$":
+		l.refuse("write body in place of $")
+	case strings.HasPrefix(name, "$"):
+		l.refuse(name + " is not available")
+	case !slices.Contains(seenNames, name):
+		hint := didYouMean(name, seenNames)
+		if hint == "" {
+			hint = "body." + name + "?"
+		}
+		l.refuse("unknown name " + name + ": there are " + strings.Join(seenNames, ", ") + "; " + hint)
+	}
+	l.paths = append(l.paths, path{name})
+}
+
+// member notes a path in place of what it begins with.
+func (l *limiter) member(n *ast.MemberNode) {
+	p := pathOf(n)
+	if p == nil {
+		return
+	}
+	l.paths[len(l.paths)-1] = p
+	if name := p.header(); name != strings.ToLower(name) {
+		l.refuse("names of headers are in lower case: " + strings.ToLower(name) + " in place of " + name)
 	}
 }
 
@@ -158,45 +224,4 @@ func isBool(node ast.Node) bool {
 	default:
 		return false
 	}
-}
-
-// habit is what is written in JavaScript, and what to write instead.
-type habit struct {
-	pattern *regexp.Regexp
-	hint    string
-}
-
-var habits = []habit{ //nolint:gochecknoglobals // never changed
-	{regexp.MustCompile(`\.length\b`), "there is no .length; a member of that name is body['length']"},
-	{regexp.MustCompile(`\.toLowerCase\b`), "write lower(a) for a.toLowerCase()"},
-	{regexp.MustCompile(`\.toUpperCase\b`), "write upper(a) for a.toUpperCase()"},
-	{regexp.MustCompile(`\.[A-Za-z_]\w*\s*\(`), "values have no methods; write trim(a) for a.trim(), and so on"},
-	{regexp.MustCompile(`=>|\bfunction\b`), "expressions have no functions of their own"},
-	{regexp.MustCompile(`\b(Number|parseInt|parseFloat)\s*\(`), "write int(a) or float(a) for a number of a text"},
-	{regexp.MustCompile(`\bString\s*\(`), "write string(a) for the text of a value"},
-	{regexp.MustCompile(`\b(null|undefined)\b`), "write nil for null and undefined"},
-}
-
-var quoted = regexp.MustCompile("`[^`]*`" + `|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"`)
-
-// translate writes === as == and !== as !=, outside quotes, and refuses other habits of JavaScript with a hint.
-func translate(source string) (string, error) {
-	var out, bare strings.Builder
-	last := 0
-	for _, at := range append(quoted.FindAllStringIndex(source, -1), []int{len(source), len(source)}) {
-		plain, text := source[last:at[0]], source[at[0]:at[1]]
-		if strings.HasPrefix(text, "`") && strings.Contains(text, "${") {
-			return "", errors.New("write 'a' + b for a template literal")
-		}
-		plain = strings.ReplaceAll(strings.ReplaceAll(plain, "===", "=="), "!==", "!=")
-		out.WriteString(plain + text)
-		bare.WriteString(plain + "''")
-		last = at[1]
-	}
-	for _, h := range habits {
-		if h.pattern.MatchString(bare.String()) {
-			return "", errors.New(h.hint)
-		}
-	}
-	return out.String(), nil
 }

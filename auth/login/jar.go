@@ -1,6 +1,8 @@
 package login
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -50,34 +52,55 @@ func (j *jar) write(req *http.Request) {
 	if err != nil {
 		return
 	}
+	addCookies(req.Header, j.pairs(o))
+}
+
+// pairs returns the cookies of an origin.
+func (j *jar) pairs(o origin.Origin) []string {
 	var pairs []string
-	for _, line := range req.Header["Cookie"] {
-		pairs = append(pairs, strings.TrimRight(line, "; "))
-	}
 	for _, k := range *j {
 		if k.from == o {
 			pairs = append(pairs, k.name+"="+k.value)
 		}
 	}
-	if len(pairs) > 0 {
-		req.Header.Set("Cookie", strings.Join(pairs, "; "))
-	}
+	return pairs
 }
 
-// text returns the cookies of those names, or all, as "a=1; b=2". It reports false if one is missing.
-func (j *jar) text(names []string, all bool) (string, bool) {
-	var pairs []string
+// of returns the cookie of that name: that of the origin, or else the first. It is nil if there is none.
+func (j *jar) of(o origin.Origin, name string) *kept {
+	var first *kept
 	for _, k := range *j {
-		if all {
-			pairs = append(pairs, k.name+"="+k.value)
+		switch {
+		case k.name != name || k.value == "":
+		case k.from == o:
+			return k
+		case first == nil:
+			first = k
 		}
+	}
+	return first
+}
+
+// text returns the cookies of those names, or all of the last origin, as "a=1; b=2". The error names one that is
+// missing.
+func (j *jar) text(last *url.URL, names []string, all bool) (text string, err error) {
+	o, err := origin.Of(last)
+	if err != nil {
+		return "", err
+	}
+	var pairs []string
+	if all {
+		pairs = j.pairs(o)
 	}
 	for _, name := range names {
-		i := slices.IndexFunc(*j, func(k *kept) bool { return k.name == name })
-		if i < 0 || (*j)[i].value == "" {
-			return "", false
+		k := j.of(o, name)
+		if k == nil {
+			return "", fmt.Errorf("Cookies: the answer sets no cookie %s", name)
 		}
-		pairs = append(pairs, name+"="+(*j)[i].value)
+		pairs = append(pairs, name+"="+k.value)
 	}
-	return strings.Join(pairs, "; "), len(pairs) > 0
+	if len(pairs) == 0 {
+		return "", errors.New("AllCookies: the answer sets no cookies")
+	}
+	return strings.Join(pairs, "; "), nil
 }

@@ -97,9 +97,15 @@ func (g *grant) canRenew(prev *auth.Token) bool {
 		return false
 	case g.renew.uses(nameToken) && prev.Value.Reveal() == "":
 		return false
-	default:
-		return !g.renew.uses(nameRefresh) || prev.Refresh.Reveal() != ""
+	case g.renew.uses(nameRefresh) && prev.Refresh.Reveal() == "":
+		return false
 	}
+	for name := range g.extra {
+		if g.renew.uses(name) && !g.configured(name) && prev.Extra[name].Reveal() == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // refused reports whether the server refuses to renew, so that another way is worth a try.

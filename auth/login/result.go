@@ -5,19 +5,19 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/expiry"
+	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/secrets"
 )
 
-// result makes a token of the answers. prev is the one that was renewed, nil if there is none.
-func (x *exchange) result(ctx context.Context, prev *auth.Token) (*auth.Token, error) {
-	t, err := x.token(ctx, prev)
+// result makes a token of the answers.
+func (x *exchange) result(ctx context.Context) (*auth.Token, error) {
+	t, err := x.token(ctx)
 	if err != nil {
 		last := len(x.replies) - 1
 		return nil, &Error{Step: last, Renew: x.plan.renew, Status: x.replies[last].Status, Err: err}
@@ -25,7 +25,7 @@ func (x *exchange) result(ctx context.Context, prev *auth.Token) (*auth.Token, e
 	return t, nil
 }
 
-func (x *exchange) token(ctx context.Context, prev *auth.Token) (*auth.Token, error) {
+func (x *exchange) token(ctx context.Context) (*auth.Token, error) {
 	cfg := &x.grant.config
 	last := x.replies[len(x.replies)-1]
 	t, err := x.own(ctx)
@@ -33,7 +33,7 @@ func (x *exchange) token(ctx context.Context, prev *auth.Token) (*auth.Token, er
 		return nil, err
 	}
 	if t == nil {
-		if t, err = x.read(last, prev); err != nil {
+		if t, err = x.read(last); err != nil {
 			return nil, err
 		}
 	}
@@ -68,34 +68,43 @@ func (x *exchange) own(ctx context.Context) (*auth.Token, error) {
 }
 
 // read reads the token where the expressions say that it is.
-func (x *exchange) read(last *reply, prev *auth.Token) (*auth.Token, error) {
-	g, env := x.grant, view(x.replies)
-	text, ok := x.jar.text(g.config.Cookies, g.config.AllCookies)
-	if g.token != nil {
-		text, ok = textOf(g.token.run(env))
-	}
-	if !ok {
-		return nil, because(ErrTokenNotFound, last.fault)
+func (x *exchange) read(last *reply) (*auth.Token, error) {
+	g, env := x.grant, x.env()
+	text, err := x.text(last, env)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTokenNotFound, err)
 	}
 	x.secret = append(x.secret, text)
 	t := &auth.Token{Value: secrets.Static(text), Extra: map[string]secrets.Value{}}
-	if prev != nil {
-		t.Refresh = prev.Refresh
-		maps.Copy(t.Extra, prev.Extra)
+	if x.plan.renew {
+		t.Refresh = x.before.Refresh
+		maps.Copy(t.Extra, x.before.Extra)
 	}
 	if g.refresh != nil {
 		if refresh, ok := textOf(g.refresh.run(env)); ok {
 			t.Refresh = secrets.Static(refresh)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(g.extra)) {
-		if value, ok := textOf(g.extra[name].run(env)); ok {
+	for name, e := range g.extra {
+		if value, ok := textOf(e.run(env)); ok {
 			t.Extra[name] = secrets.Static(value)
 		}
 	}
-	var err error
 	t.Expiry, err = g.end(env, last)
 	return t, err
+}
+
+// text returns the text of the token.
+func (x *exchange) text(last *reply, env environment) (string, error) {
+	g := x.grant
+	if g.token == nil {
+		return x.jar.text(last.URL, g.config.Cookies, g.config.AllCookies)
+	}
+	text, ok := textOf(g.token.run(env))
+	if !ok || strings.HasPrefix(text, "<") && env.fault != nil { // a page
+		return "", g.token.missed("Token", env)
+	}
+	return text, nil
 }
 
 // end returns when the token ends; the zero time if nobody knows.
@@ -104,12 +113,12 @@ func (g *grant) end(env environment, last *reply) (time.Time, error) {
 	if g.expiry != nil {
 		text, ok := textOf(g.expiry.run(env))
 		if !ok && g.config.Lifetime == 0 {
-			return end, because(ErrBadExpiry, last.fault)
+			return end, fmt.Errorf("%w: %w", ErrBadExpiry, g.expiry.missed("Expiry", env))
 		}
 		var err error
 		form := expiry.Form(g.config.ExpiryForm)
 		if end, err = expiry.Parse(text, form, last.Received, expiry.Skew(last.Header, last.Received)); err != nil {
-			return end, fmt.Errorf("%w: %w", ErrBadExpiry, err)
+			return end, fmt.Errorf("%w: Expiry: %s: %w", ErrBadExpiry, redact.Line(g.expiry.source), err)
 		}
 	}
 	if end.IsZero() && g.config.Lifetime > 0 {
@@ -117,6 +126,9 @@ func (g *grant) end(env environment, last *reply) (time.Time, error) {
 	}
 	return end, nil
 }
+
+// maxText is the length of the longest text that is taken from an answer, in bytes.
+const maxText = 64 << 10
 
 // textOf returns the value of an expression as a text that is not empty. Numbers have no exponent.
 func textOf(v any) (string, bool) {
@@ -131,5 +143,5 @@ func textOf(v any) (string, bool) {
 			text = strconv.FormatFloat(v, 'f', -1, 64)
 		}
 	}
-	return text, strings.TrimSpace(text) != ""
+	return text, len(text) <= maxText && strings.TrimSpace(text) != ""
 }

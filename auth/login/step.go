@@ -18,37 +18,59 @@ var errColon = errors.New("the user of Basic holds a colon (RFC 7617, section 2)
 
 // fieldTemplate is a [Field] that was taken apart.
 type fieldTemplate struct {
+	where string // such as "Query[0]"
 	name  string
 	value template
 }
 
+// render returns the value.
+func (f *fieldTemplate) render(v values, escape func(string) (string, error)) (string, error) {
+	text, err := f.value.render(v, escape)
+	return text, inField(f.where, err)
+}
+
+// inField says in which field of a step err is, if there is one.
+func inField(where string, err error) error {
+	if err == nil || where == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", where, err)
+}
+
+// place is a template, and where it stands.
+type place struct {
+	where string // such as "Steps[0].Path"
+	text  template
+}
+
 // step is a [Step] that was taken apart. It is not changed once it was made.
 type step struct {
+	where     string // such as "Steps[0]"
 	method    string
 	base, url template // url takes the place of base and path
 	path      template
 	query     []fieldTemplate
 	header    []fieldTemplate
-	basic     []template // user and password; empty if there are none
-	body      *content   // nil if there is none
+	basic     []fieldTemplate // user and password; empty if there are none
+	body      *content        // nil if there is none
 	success   []int
 	ok        *expression
 	save      map[string]*expression
 }
 
-// names returns the names in all templates of the step.
-func (s *step) names() []string {
-	var names []string
-	for _, t := range slices.Concat([]template{s.base, s.url, s.path}, s.basic) {
-		names = append(names, t.names()...)
-	}
-	for _, f := range slices.Concat(s.query, s.header) {
-		names = append(names, f.value.names()...)
-	}
+// places returns all templates of the step.
+func (s *step) places() []place {
+	all := []place{{"BaseURL", s.base}, {s.where + ".URL", s.url}, {s.where + ".Path", s.path}}
+	fields := slices.Concat(s.query, s.header, s.basic)
 	if s.body != nil {
-		names = append(names, s.body.names()...)
+		all = append(all, place{s.where + "." + s.body.where, s.body.text})
+		fields = append(fields, s.body.form...)
+		fields = append(fields, s.body.parts...)
 	}
-	return names
+	for _, f := range fields {
+		all = append(all, place{s.where + "." + f.where, f.value})
+	}
+	return all
 }
 
 // request makes the request.
@@ -61,9 +83,9 @@ func (s *step) request(ctx context.Context, v values) (*http.Request, error) {
 			return nil, err
 		}
 	}
-	target, err := s.target(v)
+	target, where, err := s.target(v)
 	if err != nil {
-		return nil, fmt.Errorf("the URL: %w", err)
+		return nil, inField(where, err)
 	}
 	req, err := http.NewRequestWithContext(ctx, s.method, "", bytes.NewReader(content))
 	if err != nil {
@@ -76,21 +98,23 @@ func (s *step) request(ctx context.Context, v values) (*http.Request, error) {
 	return req, s.setHeader(req.Header, contentType, v)
 }
 
-// target returns the URL of the step.
-func (s *step) target(v values) (target *url.URL, err error) {
+// target returns the URL of the step, or which field is wrong; none if the error has it.
+func (s *step) target(v values) (u *url.URL, where string, err error) {
 	var w urlWriter
+	where = "URL"
 	if len(s.url) > 0 {
 		err = w.write(s.url, v)
-	} else if err = w.write(s.base, v); err == nil {
-		err = w.join(s.path, v)
-	}
-	if err == nil {
-		err = w.query(s.query, v)
+	} else if where, err = "BaseURL", w.write(s.base, v); err == nil {
+		where, err = "Path", w.join(s.path, v)
 	}
 	if err != nil {
-		return nil, err
+		return nil, where, err
 	}
-	return w.url()
+	if err := w.query(s.query, v); err != nil {
+		return nil, "", err
+	}
+	u, err = w.url()
+	return u, where, err
 }
 
 // masked returns what logs show of the URL: no path that has a secret in it, and no origin that is one.
@@ -116,9 +140,9 @@ func (s *step) setHeader(header http.Header, contentType string, v values) error
 		header.Set(headerType, contentType)
 	}
 	for _, f := range s.header {
-		value, err := f.value.render(v, lineValue)
+		value, err := f.render(v, lineValue)
 		if err != nil {
-			return fmt.Errorf("header %s: %w", f.name, err)
+			return err
 		}
 		if f.name == headerType {
 			header.Del(headerType)
@@ -129,10 +153,10 @@ func (s *step) setHeader(header http.Header, contentType string, v values) error
 		return nil
 	}
 	var texts [2]string
-	for i, t := range s.basic {
-		text, err := t.render(v, lineValue)
+	for i := range s.basic {
+		text, err := s.basic[i].render(v, lineValue)
 		if err != nil {
-			return fmt.Errorf("Basic: %w", err)
+			return err
 		}
 		texts[i] = text
 	}

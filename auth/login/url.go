@@ -19,6 +19,7 @@ var (
 	errNoURL     = errors.New("it is not a URL")
 	errUser      = errors.New("there is a user name or a password in it: use Basic")
 	errAbsolute  = errors.New("is not an absolute URL of http or https without user name and fragment")
+	errFoundHTTP = errors.New("is of an answer, and neither https nor on this machine")
 	errSlash     = errors.New("behind the name that it begins with stands no /, or its value has a query")
 	errDot       = errors.New("there is a dot segment in the path, which would lead out of it")
 	errEscape    = errors.New("there is a % that begins no escape")
@@ -225,7 +226,7 @@ func encode(fields []fieldTemplate, v values, check func(string) (string, error)
 		if i > 0 {
 			out.WriteByte('&')
 		}
-		value, err := f.value.render(v, check)
+		value, err := f.render(v, check)
 		if err != nil {
 			return "", err
 		}

@@ -12,34 +12,34 @@ import (
 	"github.com/restconn/restconn/secrets"
 )
 
-// plan is what is sent for one purpose, and the names that it needs.
+// plan is what is sent for one purpose, and the names that have to be known before the first request.
 type plan struct {
 	renew bool
 	steps []*step
-	names []string // sorted, without those that its own steps save
+	needs map[string][]string // where each name stands; without those that steps before it save
 }
 
-// newPlan finds out which names have to be known before the first request.
+// newPlan finds out what is needed.
 func newPlan(renew bool, steps []*step) plan {
-	p := plan{renew: renew, steps: steps}
+	p := plan{renew: renew, steps: steps, needs: map[string][]string{}}
 	saved := map[string]bool{}
 	for _, s := range steps {
-		for _, name := range s.names() {
-			if !saved[name] {
-				p.names = append(p.names, name)
+		for _, at := range s.places() {
+			for _, name := range at.text.names() {
+				if !saved[name] && !slices.Contains(p.needs[name], at.where) {
+					p.needs[name] = append(p.needs[name], at.where)
+				}
 			}
 		}
 		for name := range s.save {
 			saved[name] = true
 		}
 	}
-	slices.Sort(p.names)
-	p.names = slices.Compact(p.names)
 	return p
 }
 
 // uses reports whether the plan needs the name.
-func (p plan) uses(name string) bool { return slices.Contains(p.names, name) }
+func (p plan) uses(name string) bool { return len(p.needs[name]) > 0 }
 
 // compile takes the configuration apart, and returns all that is wrong with it.
 func (g *grant) compile() error {
@@ -49,12 +49,10 @@ func (g *grant) compile() error {
 	f.baseURL(cfg)
 	g.login = newPlan(false, f.steps("Steps", cfg, cfg.Steps))
 	g.renew = newPlan(true, f.steps("Renew", cfg, cfg.Renew))
-	f.values(cfg)
+	f.values(cfg, g)
 	f.flow(cfg, g)
 	f.outputs(cfg, g)
-	if cfg.Compute == nil {
-		f = append(f, g.unknown())
-	}
+	f = append(f, g.unknown())
 	return errors.Join(f...)
 }
 
@@ -68,7 +66,7 @@ func callConfig(cfg *Config) tokencall.Config {
 }
 
 // values checks where values come from.
-func (f *faults) values(cfg *Config) {
+func (f *faults) values(cfg *Config, g *grant) {
 	for _, name := range slices.Sorted(maps.Keys(cfg.Params)) {
 		f.name("Params", name)
 	}
@@ -79,9 +77,7 @@ func (f *faults) values(cfg *Config) {
 	saved := func(where string, steps []Step) {
 		for i, s := range steps {
 			for name := range s.Save {
-				_, isParam := cfg.Params[name]
-				_, isSecret := cfg.Secrets[name]
-				f.addIf(isParam || isSecret, fmt.Sprintf("%s[%d].Save", where, i), fmt.Errorf("%q is set already", name))
+				f.addIf(g.configured(name), fmt.Sprintf("%s[%d].Save", where, i), fmt.Errorf("%q is set already", name))
 			}
 		}
 	}
@@ -112,6 +108,7 @@ func (f *faults) outputs(cfg *Config, g *grant) {
 	g.refresh, g.extra = f.expression("Refresh", cfg.Refresh), f.expressions("Extra", cfg.Extra)
 	f.addIf(cfg.ExpiryForm > ExpiryEpochMilliseconds, "ExpiryForm", fmt.Errorf("%d is none", cfg.ExpiryForm))
 	f.addIf(cfg.Lifetime < 0, "Lifetime", errNegative)
+	f.addIf(g.token.uses(nameToken) && cfg.Start == nil && len(cfg.Renew) == 0, "Token", errNoBefore)
 	cookies := len(cfg.Cookies) > 0 || cfg.AllCookies
 	if cfg.OnTokenResponse != nil {
 		others := cfg.Token != "" || cfg.Expiry != "" || cfg.Refresh != "" || len(cfg.Extra) > 0 || cookies ||
@@ -130,37 +127,37 @@ func (f *faults) outputs(cfg *Config, g *grant) {
 		errors.New("no step of Renew uses {{refresh}}, so that it has no effect"))
 }
 
-// unknown names what no value is configured for.
+// unknown names what no value is configured for. What Compute returns is not known yet, and neither is the Extra of a
+// token that comes from elsewhere: from Start, from OnTokenResponse, or from the manager if there are no Steps.
 func (g *grant) unknown() error {
-	known := values{nameToken: "", nameRefresh: ""}
-	if g.config.Start == nil {
-		delete(known, nameToken)
-		delete(known, nameRefresh)
+	cfg := &g.config
+	var e MissingError
+	if cfg.Compute == nil && cfg.Start == nil {
+		g.addMissing(&e, g.login, nil)
 	}
-	names := g.without(g.login, known)
-	names = append(names, g.without(g.renew, values{nameToken: "", nameRefresh: ""})...)
-	slices.Sort(names)
-	return missing(slices.Compact(names))
+	if cfg.Compute == nil && cfg.OnTokenResponse == nil && len(cfg.Steps) > 0 {
+		before := values{nameToken: "", nameRefresh: ""}
+		maps.Copy(before, cfg.Extra)
+		g.addMissing(&e, g.renew, before)
+	}
+	return e.orNil()
 }
 
-// without returns the names of the plan that are neither known nor configured.
-func (g *grant) without(p plan, known values) []string {
-	var names []string
-	for _, name := range p.names {
-		_, isKnown := known[name]
-		_, isParam := g.config.Params[name]
-		_, isSecret := g.config.Secrets[name]
-		if !isKnown && !isParam && !isSecret {
-			names = append(names, name)
+// configured reports whether a name is one of Params or Secrets.
+func (g *grant) configured(name string) bool {
+	_, isParam := g.config.Params[name]
+	_, isSecret := g.config.Secrets[name]
+	return isParam || isSecret
+}
+
+// addMissing notes what the plan needs, and what is neither configured nor among those.
+func (g *grant) addMissing(e *MissingError, p plan, others values) {
+	known := slices.Collect(maps.Keys(others))
+	known = slices.AppendSeq(slices.AppendSeq(known, maps.Keys(g.config.Params)), maps.Keys(g.config.Secrets))
+	slices.Sort(known)
+	for name, places := range p.needs {
+		if !slices.Contains(known, name) {
+			e.add(name, places, nearest(name, known))
 		}
 	}
-	return names
-}
-
-// missing makes an error of names, if there are any.
-func missing(names []string) error {
-	if len(names) == 0 {
-		return nil
-	}
-	return &MissingError{Names: names}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/login"
 	"github.com/restconn/restconn/auth/oauth2flow"
@@ -408,6 +410,7 @@ func severalSteps() []provider {
 				},
 			},
 		},
+		dataCloud(),
 		{
 			id: "Q-147", what: "Sellercloud: a GET finds the host of the tenant, and the login is there", lives: time.Hour,
 			open: bearing(signIn(at,
@@ -434,6 +437,42 @@ func severalSteps() []provider {
 	}
 }
 
+// dataCloud exchanges the token of an OAuth grant where the answer to that says.
+func dataCloud() provider {
+	const tenantOrigin = "https://tenant7.example.test"
+	return provider{
+		id: "Q-146", what: "Salesforce Data Cloud: a grant of OAuth, then an exchange at the instance of its answer",
+		lives: 2 * time.Hour,
+		open: bearing(login.New(login.Config{
+			Start: oauth2flow.Assertion(app(), oauth2flow.JWTBearer, oauth2flow.JWT{
+				Key: private(rsaKey()), Issuer: "client-7", Subject: "ann@acme", Audience: []string{authOrigin}, NoID: true,
+			}),
+			Steps: []login.Step{{
+				URL: "{{instance_url}}/services/a360/token", Form: login.Fields(
+					"grant_type", "urn:salesforce:grant-type:external:cdp", "subject_token", "{{token}}",
+					"subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+			}},
+			Token: "body.access_token", Expiry: "body.expires_in",
+		})),
+		want: []message{sends("GET /x", bearerLine)}, jwt: signedBy(jose.RS256, rsaKey().Public()),
+		peers: []peer{
+			{
+				origin: authOrigin, common: tokenFields(),
+				replies: []http.Handler{says(`{"access_token":"` + newerText + `","instance_url":"` + tenantOrigin + `"}`)},
+				want: []message{tokenCall("POST /token", `assertion={"alg":"RS256","typ":"JWT"}.{"aud":"`+authOrigin+
+					`","exp":946684860,"iat":946684800,"iss":"client-7","sub":"ann@acme"}&`+inBody+"&"+jwtBearer)},
+			},
+			{
+				origin: tenantOrigin, common: tokenFields(),
+				replies: []http.Handler{says(`{"access_token":"` + tokenText + `","expires_in":7200}`)},
+				want: []message{sends("POST /services/a360/token", typeForm).with(
+					"grant_type=urn%3Asalesforce%3Agrant-type%3Aexternal%3Acdp&subject_token=" + newerText +
+						"&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token")},
+			},
+		},
+	}
+}
+
 // renewedLogins renew in a form of their own what the login has brought.
 func renewedLogins() []provider {
 	renewed := func(path, field string) auth.Grant {
@@ -448,6 +487,20 @@ func renewedLogins() []provider {
 	sent := sends("POST /auth/login", typeJSON).with(`{"password":"` + secondText + `","user":"ann@acme"}`)
 	both := []message{sends("GET /x", bearerLine), sends("GET /x", "Authorization: Bearer "+newerText)}
 	return []provider{
+		{
+			id: "Q-090", what: "COROS: the answer to a refresh has no token, and the one that there is lives on",
+			lives: 30 * aDay, refresh: refreshText,
+			open: bearing(renewing(login.Config{Token: "token", Lifetime: 30 * aDay}, login.Step{
+				Path: "/oauth2/refresh-token", Ok: "body.result == '0000'",
+				Form: login.Fields("client_id", "{{id}}", "client_secret", "{{key}}",
+					"grant_type", "refresh_token", "refresh_token", "{{refresh}}"),
+			}), auth.Seed(auth.Token{
+				Value: secrets.Static(tokenText), Refresh: secrets.Static(refreshText), Expiry: epoch().Add(time.Hour),
+			})),
+			calls: 2, pause: 2 * time.Hour, want: []message{both[0], both[0]},
+			peers: idp(says(`{"result":"0000","message":"OK"}`), sends("POST /oauth2/refresh-token", typeForm).
+				with(inBody+"&grant_type=refresh_token&refresh_token="+refreshText)),
+		},
 		{
 			id: "Q-151", what: "Salesmsg: the access token is the refresh token, and there is no login", lives: time.Hour,
 			open: bearing(renewing(until("body.access_token", "body.expires_in"), login.Step{

@@ -531,7 +531,7 @@ func TestProviderRunner(t *testing.T) {
 				s.Cleanup(func() { _ = manager.Close() })
 				return []connection.Option{connection.WithAuth(auth.Bearer(manager))}
 			},
-			calls: 3, pause: 40 * time.Minute,
+			calls: 3, pause: 38 * time.Minute,
 			want: slices.Repeat([]message{sends("GET /x", "Authorization: Bearer "+tokenText)}, 3),
 			peers: []peer{{
 				origin: authOrigin, replies: []http.Handler{granted}, common: common,
