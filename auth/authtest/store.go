@@ -83,7 +83,7 @@ func CheckStore(ctx context.Context, cfg StoreConfig) error {
 
 type storeCheck struct {
 	name string
-	run  func(*bench) error
+	run  func(*fixture) error
 }
 
 func storeChecks() []storeCheck {
@@ -116,7 +116,7 @@ func storeChecks() []storeCheck {
 
 // check runs one check, for no longer than it can take.
 func (cfg StoreConfig) check(ctx context.Context, c storeCheck) error {
-	b, err := newBench(ctx, cfg)
+	b, err := newFixture(ctx, cfg)
 	if err != nil {
 		return err
 	}

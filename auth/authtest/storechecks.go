@@ -11,21 +11,21 @@ import (
 
 var errExchange = errors.New("the exchange failed")
 
-// storeUsable has nothing left to check: a bench could be made.
-func storeUsable(*bench) error { return nil }
+// storeUsable has nothing left to check: a fixture could be made.
+func storeUsable(*fixture) error { return nil }
 
-func storeValid(b *bench) error {
+func storeValid(b *fixture) error {
 	if v, ok := b.a.(auth.Validator); ok {
 		return v.Validate()
 	}
 	return nil
 }
 
-func storeEmpty(b *bench) error {
+func storeEmpty(b *fixture) error {
 	return b.stored(b.a, b.key(), auth.Record{})
 }
 
-func storeFirst(b *bench) error {
+func storeFirst(b *fixture) error {
 	key, data := b.key(), newData()
 	h, err := b.hold(b.ctx, b.a, key, 0)
 	if err != nil {
@@ -42,7 +42,7 @@ func storeFirst(b *bench) error {
 	return errors.Join(same("Update", a.rec, want), b.stored(b.a, key, want), b.stored(b.b, key, want))
 }
 
-func storeVersions(b *bench) error {
+func storeVersions(b *fixture) error {
 	key := b.key()
 	var last auth.Record
 	for n := range 5 {
@@ -72,7 +72,7 @@ func storeVersions(b *bench) error {
 	return nil
 }
 
-func storeSeen(b *bench) error {
+func storeSeen(b *fixture) error {
 	key := b.key()
 	rec, err := b.put(b.a, key, 0, newData())
 	if err != nil {
@@ -102,7 +102,7 @@ func storeSeen(b *bench) error {
 	return errors.Join(err, h.end(auth.Record{Data: newData()}, nil).err)
 }
 
-func storeFailure(b *bench) error {
+func storeFailure(b *fixture) error {
 	later := time.Now().Add(time.Hour).Truncate(time.Second)
 	key := b.key()
 	var rec auth.Record
@@ -135,7 +135,7 @@ func storeFailure(b *bench) error {
 	return b.stored(b.a, key, rec)
 }
 
-func storeMark(b *bench) error {
+func storeMark(b *fixture) error {
 	key := b.key()
 	var rec auth.Record
 	for range 2 { // without a token, and with one
@@ -162,7 +162,7 @@ func storeMark(b *bench) error {
 	return nil
 }
 
-func storeDeadline(b *bench) error {
+func storeDeadline(b *fixture) error {
 	began := time.Now()
 	var ends time.Time
 	var known bool
@@ -182,7 +182,7 @@ func storeDeadline(b *bench) error {
 	return nil
 }
 
-func storeLeave(b *bench) error {
+func storeLeave(b *fixture) error {
 	key, data := b.key(), newData()
 	ctx, cancel := context.WithCancel(b.ctx)
 	defer cancel()
@@ -196,7 +196,7 @@ func storeLeave(b *bench) error {
 	return b.stored(b.b, key, auth.Record{Version: a.rec.Version, Data: data})
 }
 
-func storeDelete(b *bench) error {
+func storeDelete(b *fixture) error {
 	key := b.key()
 	rec, err := b.put(b.a, key, 0, newData())
 	if err != nil {
@@ -221,7 +221,7 @@ func storeDelete(b *bench) error {
 	return err
 }
 
-func storeReuse(b *bench) error {
+func storeReuse(b *fixture) error {
 	key := b.key()
 	used := make(map[uint64]bool)
 	for range 5 {
@@ -243,7 +243,7 @@ func storeReuse(b *bench) error {
 	return nil
 }
 
-func storeErrors(b *bench) error {
+func storeErrors(b *fixture) error {
 	for i, failing := range b.cfg.Failing {
 		s, err := failing()
 		if err != nil || s == nil {

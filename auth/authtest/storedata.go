@@ -12,7 +12,7 @@ import (
 )
 
 // storeKeys saves under keys that a careless store takes for one another.
-func storeKeys(b *bench) error {
+func storeKeys(b *fixture) error {
 	prefix := b.key().Connection
 	var keys []auth.Key
 	for _, parts := range [][3]string{
@@ -57,7 +57,7 @@ func storeKeys(b *bench) error {
 	return nil
 }
 
-func storeData(b *bench) error {
+func storeData(b *fixture) error {
 	every := make([]byte, 256)
 	for i := range every {
 		every[i] = byte(i)
@@ -80,7 +80,7 @@ func storeData(b *bench) error {
 	return nil
 }
 
-func storeCopied(b *bench) error {
+func storeCopied(b *fixture) error {
 	key, data := b.key(), newData()
 	want := bytes.Clone(data)
 	rec, err := b.put(b.a, key, 0, data)

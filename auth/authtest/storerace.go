@@ -21,7 +21,7 @@ const (
 	latency = time.Millisecond
 )
 
-func storeCrash(b *bench) error {
+func storeCrash(b *fixture) error {
 	for how, crash := range map[string]func(){
 		"a panic":        func() { panic("authtest: a crash of fn, on purpose") },
 		"runtime.Goexit": runtime.Goexit,
@@ -62,7 +62,7 @@ func storeCrash(b *bench) error {
 	return nil
 }
 
-func storeAbandoned(b *bench) error {
+func storeAbandoned(b *fixture) error {
 	key := b.key()
 	rec, err := b.put(b.a, key, 0, newData())
 	if err != nil {
@@ -95,7 +95,7 @@ func storeAbandoned(b *bench) error {
 	return b.stored(b.a, key, auth.Record{Version: a.rec.Version, Data: data})
 }
 
-func storeWait(b *bench) error {
+func storeWait(b *fixture) error {
 	key := b.key()
 	h, err := b.hold(b.ctx, b.a, key, 0)
 	if err != nil {
@@ -118,7 +118,7 @@ func storeWait(b *bench) error {
 	return errors.Join(a.err, b.stored(b.b, key, auth.Record{Version: a.rec.Version, Data: data}))
 }
 
-func storeInFlight(b *bench) error {
+func storeInFlight(b *fixture) error {
 	for _, failure := range []error{nil, errExchange} {
 		if err := b.deleteInFlight(failure, false); err != nil {
 			return err
@@ -131,7 +131,7 @@ func storeInFlight(b *bench) error {
 }
 
 // deleteInFlight deletes while fn runs, which then ends with failure. There was a token before, or not.
-func (b *bench) deleteInFlight(failure error, before bool) error {
+func (b *fixture) deleteInFlight(failure error, before bool) error {
 	key := b.key()
 	var rec auth.Record
 	if before {
@@ -165,7 +165,7 @@ func (b *bench) deleteInFlight(failure error, before bool) error {
 	return nil
 }
 
-func storeCancel(b *bench) error {
+func storeCancel(b *fixture) error {
 	key := b.key()
 	rec, err := b.put(b.a, key, 0, newData())
 	if err != nil {
@@ -217,7 +217,7 @@ func whole(data []byte) bool {
 	return bytes.Equal(sum[:], data[:sha256.Size])
 }
 
-func storeTorn(b *bench) error {
+func storeTorn(b *fixture) error {
 	key := b.key()
 	rec, err := b.put(b.a, key, 0, checksummed(0))
 	if err != nil {
@@ -284,7 +284,7 @@ func (c *counter) exchange(data []byte) []byte {
 	return strconv.AppendInt(nil, int64(c.current), 10)
 }
 
-func storeExclusion(b *bench) error {
+func storeExclusion(b *fixture) error {
 	key, server := b.key(), &counter{}
 	var wg sync.WaitGroup
 	faults := make([]error, handles)

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/icholy/digest"
+
+	"github.com/restconn/restconn/internal/field"
 )
 
 // nameMD5 is also the algorithm of a challenge that names none.
@@ -94,28 +96,23 @@ func (u use) header(user, response string) string {
 	case c.Userhash:
 		b.WriteString(`username="` + a.sum(user, c.Realm) + `"`)
 	case isASCII(user):
-		b.WriteString("username=" + quoted(user))
+		b.WriteString("username=" + field.Quote(user))
 	default:
 		b.WriteString("username*=UTF-8''" + strings.ReplaceAll(url.QueryEscape(user), "+", "%20"))
 	}
-	b.WriteString(", realm=" + quoted(c.Realm) + ", nonce=" + quoted(c.Nonce) + ", uri=" + quoted(u.uri))
+	b.WriteString(", realm=" + field.Quote(c.Realm) + ", nonce=" + field.Quote(c.Nonce) + ", uri=" + field.Quote(u.uri))
 	if c.Algorithm != "" {
 		b.WriteString(", algorithm=" + c.Algorithm)
 	}
 	fmt.Fprintf(&b, `, qop=auth, nc=%08x, cnonce="%s"`, u.count, u.cnonce)
 	if c.Opaque != "" {
-		b.WriteString(", opaque=" + quoted(c.Opaque))
+		b.WriteString(", opaque=" + field.Quote(c.Opaque))
 	}
 	if c.Userhash {
 		b.WriteString(", userhash=true")
 	}
 	b.WriteString(`, response="` + response + `"`)
 	return b.String()
-}
-
-// quoted returns a quoted string (RFC 9110, section 5.6.4).
-func quoted(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
 func isASCII(s string) bool {

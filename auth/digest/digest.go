@@ -14,13 +14,15 @@ import (
 	"github.com/icholy/digest"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/challenge"
+	"github.com/restconn/restconn/internal/field"
 	"github.com/restconn/restconn/internal/origin"
 	"github.com/restconn/restconn/secrets"
 )
 
 const (
-	// RetryAfter is how long a password that was rejected is not sent to that realm, unless its text changes.
-	RetryAfter = 15 * time.Minute
+	// RejectionPause is how long a password that was rejected is not sent to that realm, unless its text changes.
+	RejectionPause = 15 * time.Minute
 
 	// maxCredential is the most bytes of a user name and of a password.
 	maxCredential = 64 << 10
@@ -29,6 +31,8 @@ const (
 
 // ErrUnsupported says that a server asks for Digest in ways that are not supported, or not allowed here.
 var ErrUnsupported = errors.New("none of the server's challenges can be answered")
+
+var errNilPassword = fmt.Errorf("%w: the password is nil", auth.ErrNoCredential)
 
 // Option changes what [New] answers.
 type Option interface {
@@ -83,7 +87,7 @@ func checkUser(user string) error {
 		return fmt.Errorf("%w: the user is empty", auth.ErrNoCredential)
 	case len(user) > maxUser:
 		return fmt.Errorf("%w: the user is longer than 1 KiB", auth.ErrMalformed)
-	case strings.ContainsFunc(user, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case field.HasControl(user):
 		return fmt.Errorf("%w: the user holds a control character", auth.ErrMalformed)
 	}
 	return nil
@@ -93,9 +97,9 @@ func checkUser(user string) error {
 func (a *authenticator) Validate() error {
 	faults := slices.Clone(a.faults)
 	if a.password == nil {
-		faults = append(faults, fmt.Errorf("%w: the password is nil", auth.ErrNoCredential))
-	} else if v, ok := a.password.(secrets.Validator); ok {
-		faults = append(faults, v.Validate())
+		faults = append(faults, errNilPassword)
+	} else {
+		faults = append(faults, secrets.Validate(a.password))
 	}
 	return fail(errors.Join(faults...))
 }
@@ -190,9 +194,12 @@ type answer struct {
 
 // sent returns the answer on the request, if it is one of ours.
 func (a *authenticator) sent(req *http.Request) (answer, bool) {
-	s := scanner{text: authorization(req)}
-	scheme, params, ok := s.challenge()
-	if !ok || scheme != "Digest" || !strings.HasPrefix(params["cnonce"], a.memory.tag) {
+	credentials := challenge.ParseWhole([]string{authorization(req)})
+	if len(credentials) != 1 || credentials[0].Scheme != "Digest" {
+		return answer{}, false
+	}
+	params, ok := paramsOf(credentials[0])
+	if !ok || !strings.HasPrefix(params["cnonce"], a.memory.tag) {
 		return answer{}, false
 	}
 	count, err := strconv.ParseInt(params["nc"], 16, 64)
@@ -206,7 +213,7 @@ func (a *authenticator) sent(req *http.Request) (answer, bool) {
 
 func (a *authenticator) secret(ctx context.Context) (string, error) {
 	if a.password == nil {
-		return "", fmt.Errorf("%w: the password is nil", auth.ErrNoCredential)
+		return "", errNilPassword
 	}
 	v, err := a.password.Secret(ctx)
 	if err != nil {
@@ -226,10 +233,8 @@ func (a *authenticator) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, a
 
 // authorization returns the Authorization header of the request, whatever the case of its name.
 func authorization(req *http.Request) string {
-	for name, values := range req.Header {
-		if strings.EqualFold(name, "Authorization") && len(values) > 0 {
-			return values[0]
-		}
+	if _, values := field.Values(req.Header, "Authorization"); len(values) > 0 {
+		return values[0]
 	}
 	return ""
 }

@@ -208,7 +208,7 @@ func TestWrongPassword(t *testing.T) {
 		text.Store("wrong-2") // it is what was rejected
 		call(401)
 		s.check(t, 19, 3, 2)
-		time.Sleep(digest.RetryAfter)
+		time.Sleep(digest.RejectionPause)
 		call(401)
 		s.check(t, 19, 4, 2)
 		call(401)

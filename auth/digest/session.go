@@ -139,7 +139,7 @@ func (m *memory) reject(o origin.Origin, realm, password string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.find(o, realm); s != nil {
-		s.rejected, s.until = secrets.Static(password), time.Now().Add(RetryAfter)
+		s.rejected, s.until = secrets.Static(password), time.Now().Add(RejectionPause)
 	}
 }
 

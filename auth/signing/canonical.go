@@ -7,28 +7,9 @@ import (
 	"strings"
 )
 
-const upperHex = "0123456789ABCDEF"
-
 // Escape percent-encodes all but the unreserved characters, A to Z, a to z, 0 to 9 and "-._~", as OAuth 1.0 and AWS
 // want it (RFC 3986, section 2.3; RFC 5849, section 3.6). A space is %20, and a slash is %2F.
-func Escape(s string) string {
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := range len(s) {
-		if c := s[i]; isUnreserved(c) {
-			b.WriteByte(c)
-		} else {
-			b.WriteByte('%')
-			b.WriteByte(upperHex[c>>4])
-			b.WriteByte(upperHex[c&15])
-		}
-	}
-	return b.String()
-}
-
-func isUnreserved(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
-}
+func Escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // SortQuery returns a query, or a form, in the canonical form of most schemes: each name and value decoded and encoded
 // again with [Escape], a "=" in every pair, sorted by name and then by value (RFC 5849, section 3.4.1.3.2). A plus sign

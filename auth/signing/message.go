@@ -124,20 +124,15 @@ func (m *messageScheme) params(r *Request) string {
 		fmt.Fprintf(&b, ";expires=%d", created+int64(m.cfg.Lifetime/time.Second))
 	}
 	if m.cfg.Nonce {
-		b.WriteString(";nonce=" + structured(r.Nonce()))
+		b.WriteString(";nonce=" + field.Quote(r.Nonce()))
 	}
 	if m.cfg.KeyID != "" {
-		b.WriteString(";keyid=" + structured(m.cfg.KeyID))
+		b.WriteString(";keyid=" + field.Quote(m.cfg.KeyID))
 	}
 	if m.cfg.SendAlgorithm {
-		b.WriteString(";alg=" + structured(m.cfg.Algorithm.name))
+		b.WriteString(";alg=" + field.Quote(m.cfg.Algorithm.name))
 	}
 	return b.String()
-}
-
-// structured returns a string of a structured field (RFC 9651, section 4.1.6).
-func structured(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
 // base returns what is signed (RFC 9421, section 2.5).
@@ -227,7 +222,7 @@ func (m *messageScheme) componentFault(i int, name string) error {
 	switch {
 	case strings.HasPrefix(name, "@") && !known:
 		return fmt.Errorf("%q is unknown", name)
-	case !known && !isToken(name):
+	case !known && !field.IsToken(name):
 		return fmt.Errorf("%q is not a token (RFC 9110, section 5.6.2)", name)
 	case slices.Contains(m.cfg.Components[:i], name):
 		return fmt.Errorf("%q is there twice", name)

@@ -3,6 +3,8 @@ package signing
 import (
 	"errors"
 	"fmt"
+
+	"github.com/restconn/restconn/internal/field"
 )
 
 // Part is one part of a message that is signed. Parts are immutable and safe for concurrent use; the zero Part is an
@@ -56,7 +58,7 @@ func URL() Part { return plain((*Request).URL) }
 // Header is the value of a header, see [Request.Header]: empty if there is none.
 func Header(name string) Part {
 	p := plain(func(r *Request) string { return r.Header(name) })
-	if !isToken(name) {
+	if !field.IsToken(name) {
 		p.fault = fmt.Errorf("Header(%q): the name is not a token (RFC 9110, section 5.6.2)", name)
 	}
 	return p

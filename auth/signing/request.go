@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/field"
 	"github.com/restconn/restconn/secrets"
 )
 
@@ -89,15 +90,8 @@ func (r *Request) Values(name string) []string {
 	case "Content-Length":
 		return r.contentLength()
 	}
-	if values := r.request.Header[canonical]; len(values) > 0 {
-		return values
-	}
-	for key, values := range r.request.Header { // callers may have written to the map with another name
-		if strings.EqualFold(key, canonical) && len(values) > 0 {
-			return values
-		}
-	}
-	return nil
+	_, values := field.Values(r.request.Header, canonical)
+	return values
 }
 
 // contentLength returns what net/http sends: nothing if the length is not known, and a zero for some methods only.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/restconn/restconn/auth"
-	"github.com/restconn/restconn/internal/field"
 	"github.com/restconn/restconn/secrets"
 )
 
@@ -136,8 +135,6 @@ func (s *scheme) twice() []error {
 	}
 	return faults
 }
-
-func isToken(name string) bool { return field.IsToken(name) }
 
 // isText reports whether s is printable ASCII, which is what a string in a structured field may hold (RFC 9651, section
 // 3.3.3), and not empty.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/authtest"
@@ -16,42 +17,58 @@ var (
 	keyTwo = secrets.Static("22222222222222222222222222222222")
 )
 
+// TestConformance has one store in real time, on a real disk. What the others wait for passes in no time.
 func TestConformance(t *testing.T) {
+	t.Parallel()
+	lease := tokenstore.Lease(shortLease)
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	authtest.RunStore(t, authtest.StoreConfig{
+		New: func() (auth.TokenStore, error) { return tokenstore.NewFile(dir, lease), nil },
+		Failing: []func() (auth.TokenStore, error){
+			func() (auth.TokenStore, error) { return tokenstore.NewFile(""), nil },
+		},
+	})
+}
+
+func TestConformanceInABubble(t *testing.T) {
 	t.Parallel()
 	lease := tokenstore.Lease(shortLease)
 	down := newFaulty()
 	down.fault = func(context.Context, int, string) outcome { return outcome{before: errFault} }
-	t.Run("memory", func(t *testing.T) {
-		t.Parallel()
-		s := tokenstore.NewMemory(lease)
-		authtest.RunStore(t, authtest.StoreConfig{New: func() (auth.TokenStore, error) { return s, nil }, Rotations: 100})
+	// same returns the handle of all.
+	same := func(s auth.TokenStore) func() (auth.TokenStore, error) {
+		return func() (auth.TokenStore, error) { return s, nil }
+	}
+	conforms(t, "memory", func(*testing.T) authtest.StoreConfig {
+		return authtest.StoreConfig{New: same(tokenstore.NewMemory(lease)), Rotations: 100}
 	})
-	t.Run("file", func(t *testing.T) {
-		t.Parallel()
-		dir := filepath.Join(t.TempDir(), "a", "b")
-		authtest.RunStore(t, authtest.StoreConfig{
-			New: func() (auth.TokenStore, error) { return tokenstore.NewFile(dir, lease), nil },
-			Failing: []func() (auth.TokenStore, error){
-				func() (auth.TokenStore, error) { return tokenstore.NewFile(""), nil },
-			},
-		})
-	})
-	t.Run("file with one handle", func(t *testing.T) {
-		t.Parallel()
+	conforms(t, "file with one handle", func(t *testing.T) authtest.StoreConfig {
+		t.Helper()
 		s, _ := newFile(t, lease)
-		authtest.RunStore(t, authtest.StoreConfig{New: func() (auth.TokenStore, error) { return s, nil }})
+		return authtest.StoreConfig{New: same(s)}
 	})
-	t.Run("sealed", func(t *testing.T) {
-		t.Parallel()
-		s := tokenstore.NewMemory(lease)
-		authtest.RunStore(t, authtest.StoreConfig{
-			New: func() (auth.TokenStore, error) { return tokenstore.Sealed(s, keyOne, keyTwo), nil },
+	conforms(t, "sealed", func(*testing.T) authtest.StoreConfig {
+		return authtest.StoreConfig{
+			New: same(tokenstore.Sealed(tokenstore.NewMemory(lease), keyOne, keyTwo)),
 			Failing: []func() (auth.TokenStore, error){
-				func() (auth.TokenStore, error) { return tokenstore.Sealed(s), nil },
-				func() (auth.TokenStore, error) { return tokenstore.Sealed(nil, keyOne), nil },
-				func() (auth.TokenStore, error) { return tokenstore.Leased(nil), nil },
-				func() (auth.TokenStore, error) { return tokenstore.Sealed(tokenstore.Leased(down), keyOne), nil },
+				same(tokenstore.Sealed(tokenstore.NewMemory(lease))),
+				same(tokenstore.Sealed(nil, keyOne)),
+				same(tokenstore.Leased(nil)),
+				same(tokenstore.Sealed(tokenstore.Leased(down), keyOne)),
 			},
+		}
+	})
+}
+
+// conforms runs the suite in a bubble, in which there are no subtests.
+func conforms(t *testing.T, name string, config func(t *testing.T) authtest.StoreConfig) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			if err := authtest.CheckStore(t.Context(), config(t)); err != nil {
+				t.Error(err)
+			}
 		})
 	})
 }

@@ -1,17 +1,9 @@
 package tokenstore
 
 import (
-	"encoding/binary"
-
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/fingerprint"
 )
 
-// keyBytes writes a key so that no two keys look alike: each part has its length before it.
-func keyBytes(key auth.Key) []byte {
-	var b []byte
-	for _, part := range []string{key.Connection, key.Config, key.Subject} {
-		b = binary.BigEndian.AppendUint64(b, uint64(len(part)))
-		b = append(b, part...)
-	}
-	return b
-}
+// keyBytes writes a key so that no two keys look alike.
+func keyBytes(key auth.Key) []byte { return fingerprint.Join(key.Connection, key.Config, key.Subject) }

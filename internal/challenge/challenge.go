@@ -61,7 +61,25 @@ func Parse(values []string) []Challenge {
 			text = text[:strings.LastIndexByte(text[:left], ',')+1]
 		}
 		left -= len(value)
-		all = (&parser{rest: text}).run(all)
+		all, _ = (&parser{rest: text}).run(all)
+	}
+	return all
+}
+
+// ParseWhole is [Parse] for those who would answer a challenge: one in which there is a fault is left out, and so is a
+// value that the limit of the input cuts. It reads the credentials of an Authorization field as well, which are written
+// the same way (RFC 9110, section 11.6.2).
+func ParseWhole(values []string) []Challenge {
+	var all []Challenge
+	left := maxInput
+	for _, value := range values {
+		if left -= len(value); left < 0 || len(all) >= maxChallenges {
+			break
+		}
+		var whole bool
+		if all, whole = (&parser{rest: value}).run(all); !whole {
+			all = all[:len(all)-1]
+		}
 	}
 	return all
 }

@@ -134,6 +134,47 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestParseWhole has one fault in each text: the challenge that it is in is left out, those before it and in other
+// values stay.
+func TestParseWhole(t *testing.T) {
+	t.Parallel()
+	const good = `A x="y"`
+	for _, tt := range []struct {
+		name   string
+		values []string
+		want   string // the schemes
+	}{
+		{name: "nothing"},
+		{name: "no fault", values: []string{good + ", B, C d==", "D"}, want: "A B C D"},
+		{name: "a quote without an end", values: []string{good + `, B a=b, c="d, C`, "D"}, want: "A D"},
+		{name: "an escape without an end", values: []string{`B a="\`, good}, want: "A"},
+		{name: "no value", values: []string{good + ", B a=b, c=, C"}, want: "A"},
+		{name: "no comma", values: []string{good + ` B c="d"`, "D"}, want: "D"},
+		{name: "two words", values: []string{good + ", B c d"}, want: "A"},
+		{name: "a control character", values: []string{good + ", B c=\"\x00\""}, want: "A"},
+		{name: "a parameter after a token68", values: []string{"B c, d=e", good}, want: "A"},
+		{name: "no token", values: []string{good + ", @, B"}, want: "A"},
+		{name: "a parameter without a scheme", values: []string{"a=b", good}, want: "A"},
+		{name: "F19 the limit cuts a value", values: []string{good, "B " + strings.Repeat("a=b,", maxInput/4)}, want: "A"},
+		{
+			name:   "F19 more challenges than are read",
+			values: []string{strings.Repeat("B,", maxChallenges) + "A"},
+			want:   strings.TrimSpace(strings.Repeat("B ", maxChallenges)),
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var schemes []string
+			for _, c := range challenge.ParseWhole(tt.values) {
+				schemes = append(schemes, c.Scheme)
+			}
+			if got := strings.Join(schemes, " "); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestError(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

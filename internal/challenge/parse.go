@@ -9,28 +9,32 @@ import (
 // parser reads one field value. It only goes forward, but for one look at what a token is followed by.
 type parser struct{ rest string }
 
-// run appends the challenges of the value to all. It ends at the first fault.
-func (p *parser) run(all []Challenge) []Challenge {
+// run appends the challenges of the value to all. It ends at the first fault, and whole is false if that is in the last
+// challenge of all.
+func (p *parser) run(all []Challenge) (read []Challenge, whole bool) {
 	before := len(all) // a parameter belongs to no challenge of another value
 	for {
 		p.skip(" \t,")
 		name := p.token()
 		if name == "" {
-			return all
+			return all, true
 		}
 		if p.assigned() {
-			if len(all) == before || !p.param(&all[len(all)-1], name) {
-				return all
+			if len(all) == before {
+				return all, true
+			}
+			if !p.param(&all[len(all)-1], name) {
+				return all, false
 			}
 			continue
 		}
 		if len(all) == maxChallenges {
-			return all
+			return all, true
 		}
 		c := Challenge{Scheme: name}
 		ok := p.begin(&c)
 		if all = append(all, c); !ok {
-			return all
+			return all, false
 		}
 	}
 }

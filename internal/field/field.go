@@ -1,7 +1,10 @@
-// Package field tells which bytes may stand in an HTTP field (RFC 9110, section 5) and in a URL.
+// Package field tells which bytes may stand in an HTTP field (RFC 9110, section 5), and finds and quotes its values.
 package field
 
-import "strings"
+import (
+	"net/http"
+	"strings"
+)
 
 // tchar holds the characters of a token besides letters and digits (RFC 9110, section 5.6.2).
 const tchar = "!#$%&'*+-.^_`|~"
@@ -49,4 +52,27 @@ func Reserved(name string) bool {
 		return true
 	}
 	return false
+}
+
+// Values returns the values of a header, and the key they are kept under: callers may have written to the map with a
+// name that is not canonical, and net/http sends it all the same. If there is none, the key is the canonical name.
+func Values(h http.Header, canonical string) (key string, values []string) {
+	if len(h) == 0 {
+		return canonical, nil
+	}
+	if values = h[canonical]; len(values) > 0 {
+		return canonical, values
+	}
+	for key, values = range h {
+		if len(key) == len(canonical) && len(values) > 0 && strings.EqualFold(key, canonical) {
+			return key, values
+		}
+	}
+	return canonical, nil
+}
+
+// Quote returns a quoted string (RFC 9110, section 5.6.4), which is a string of structured fields too (RFC 9651,
+// section 4.1.6). It escapes quotes and backslashes, and nothing else.
+func Quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }

@@ -53,3 +53,30 @@ func TestReserved(t *testing.T) {
 		})
 	}
 }
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"x-key": {"a", "b"}, "Empty": nil, "X-Other": {"c"}}
+	for _, tt := range []struct {
+		name, key string
+		values    int
+	}{
+		{"X-Key", "x-key", 2}, {"X-Other", "X-Other", 1}, {"Empty", "Empty", 0}, {"X-None", "X-None", 0},
+	} {
+		if key, values := field.Values(h, tt.name); key != tt.key || len(values) != tt.values {
+			t.Errorf("D-25 %s: got %d values under %q", tt.name, len(values), key)
+		}
+	}
+	if key, values := field.Values(nil, "X-Key"); key != "X-Key" || values != nil {
+		t.Errorf("no header: got %q under %q", values, key)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"": `""`, `a"b\c`: `"a\"b\\c"`, "ä\t": "\"ä\t\""} {
+		if got := field.Quote(text); got != want {
+			t.Errorf("H7 %q: got %s, want %s", text, got, want)
+		}
+	}
+}

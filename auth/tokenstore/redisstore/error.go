@@ -2,17 +2,15 @@ package redisstore
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
-	"syscall"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/internal/wait"
 )
 
@@ -63,27 +61,7 @@ func scrub(ctx context.Context, err error) error {
 
 // harmless returns what of err is known to quote nothing.
 func harmless(err error) error {
-	for _, known := range []error{
-		context.DeadlineExceeded, context.Canceled, io.ErrUnexpectedEOF, io.EOF, net.ErrClosed,
-		redis.ErrClosed, redis.ErrPoolTimeout, redis.ErrPoolExhausted,
-	} {
-		if errors.Is(err, known) {
-			return known
-		}
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op
-	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return dns
-	}
-	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return cert
-	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno
-	}
-	return nil
+	return redact.Cause(err, net.ErrClosed, redis.ErrClosed, redis.ErrPoolTimeout, redis.ErrPoolExhausted)
 }
 
 // code returns the first word of an error of Redis, which is in capitals.

@@ -2,19 +2,16 @@ package sqlstore
 
 import (
 	"context"
-	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/tokenstore"
+	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/internal/wait"
 )
 
@@ -67,27 +64,7 @@ func scrub(ctx context.Context, err error) error {
 
 // harmless returns what of err is known to quote nothing.
 func harmless(err error) error {
-	for _, known := range []error{
-		context.DeadlineExceeded, context.Canceled, sql.ErrConnDone, sql.ErrTxDone, driver.ErrBadConn,
-		io.ErrUnexpectedEOF, io.EOF,
-	} {
-		if errors.Is(err, known) {
-			return known
-		}
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op
-	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return dns
-	}
-	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return cert
-	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno
-	}
-	return nil
+	return redact.Cause(err, sql.ErrConnDone, sql.ErrTxDone, driver.ErrBadConn)
 }
 
 // code returns what the driver has for a code: for PostgreSQL pgx and pq have the first, for SQLite modernc.org/sqlite

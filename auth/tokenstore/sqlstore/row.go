@@ -1,26 +1,18 @@
 package sqlstore
 
 import (
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/fingerprint"
 	"github.com/restconn/restconn/internal/redact"
 )
 
 // id returns the primary key of a row. A hash has no limit of length, no collation and no bytes that a text cannot
-// have. The lengths keep the parts apart.
-func id(key auth.Key) string {
-	h := sha256.New()
-	for _, part := range []string{key.Connection, key.Config, key.Subject} {
-		_, _ = h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
+// have.
+func id(key auth.Key) string { return fingerprint.Of(key.Connection, key.Config, key.Subject) }
 
 // label returns a part of a key as people read it.
 func label(part string) string { return redact.Line(part) }

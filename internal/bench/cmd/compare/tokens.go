@@ -30,11 +30,11 @@ func hotPath(count func() int) func(context.Context, string, options) (Table, er
 		defer closeAll()
 		var list []contestant
 		for i, peer := range peers {
-			crew, err := tokenWorkers(ctx, peer, count())
+			group, err := tokenWorkers(ctx, peer, count())
 			if err != nil {
 				return Table{}, err
 			}
-			c, err := crew.contestant(specs[i].Name, o.benchtime)
+			c, err := group.contestant(specs[i].Name, o.benchtime)
 			if err != nil {
 				return Table{}, err
 			}
@@ -60,15 +60,15 @@ func openTokens(specs []bench.TokenSpec) ([]bench.TokenPeer, func()) {
 
 // tokenWorkers returns so many workers that put a token on a request of their own.
 func tokenWorkers(ctx context.Context, peer bench.TokenPeer, count int) (workers, error) {
-	crew := make(workers, count)
-	for i := range crew {
+	group := make(workers, count)
+	for i := range group {
 		carrier, err := peer.Prepare(ctx)
 		if err != nil {
 			return nil, err
 		}
-		crew[i] = carrier.Reauthorize
+		group[i] = carrier.Reauthorize
 	}
-	return crew, nil
+	return group, nil
 }
 
 func oneWorker() int { return 1 }

@@ -17,8 +17,8 @@ const (
 	defaultRotations = 10
 )
 
-// bench is what a check works with.
-type bench struct {
+// fixture is what a check works with.
+type fixture struct {
 	ctx       context.Context
 	cfg       StoreConfig
 	lease     time.Duration
@@ -29,8 +29,8 @@ type bench struct {
 	keys      []auth.Key
 }
 
-func newBench(ctx context.Context, cfg StoreConfig) (*bench, error) {
-	b := &bench{ctx: ctx, cfg: cfg, lease: cfg.Lease, patience: cfg.Patience, rotations: cfg.Rotations}
+func newFixture(ctx context.Context, cfg StoreConfig) (*fixture, error) {
+	b := &fixture{ctx: ctx, cfg: cfg, lease: cfg.Lease, patience: cfg.Patience, rotations: cfg.Rotations}
 	if b.patience <= 0 {
 		b.patience = 5 * time.Second
 	}
@@ -56,7 +56,7 @@ func newBench(ctx context.Context, cfg StoreConfig) (*bench, error) {
 }
 
 // open returns a new handle.
-func (b *bench) open() (auth.TokenStore, error) {
+func (b *fixture) open() (auth.TokenStore, error) {
 	if b.cfg.New == nil {
 		return nil, errors.New("StoreConfig.New is nil")
 	}
@@ -72,7 +72,7 @@ func (b *bench) open() (auth.TokenStore, error) {
 }
 
 // close removes what the check left behind.
-func (b *bench) close() {
+func (b *fixture) close() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), b.patience)
 	defer cancel()
 	for _, key := range b.keys {
@@ -86,7 +86,7 @@ func (b *bench) close() {
 }
 
 // key returns a key that nobody has used.
-func (b *bench) key() auth.Key {
+func (b *fixture) key() auth.Key {
 	key := auth.Key{Connection: "authtest " + rand.Text(), Config: "config", Subject: "subject"}
 	b.keys = append(b.keys, key)
 	return key
@@ -124,7 +124,7 @@ func give(data []byte) exchange {
 }
 
 // put saves data, and checks that it was.
-func (b *bench) put(s auth.TokenStore, key auth.Key, seen uint64, data []byte) (auth.Record, error) {
+func (b *fixture) put(s auth.TokenStore, key auth.Key, seen uint64, data []byte) (auth.Record, error) {
 	a := update(b.ctx, s, key, seen, give(data))
 	switch {
 	case a.err != nil:
@@ -138,7 +138,7 @@ func (b *bench) put(s auth.TokenStore, key auth.Key, seen uint64, data []byte) (
 }
 
 // stored checks what a handle loads.
-func (b *bench) stored(s auth.TokenStore, key auth.Key, want auth.Record) error {
+func (b *fixture) stored(s auth.TokenStore, key auth.Key, want auth.Record) error {
 	got, err := s.Load(b.ctx, key)
 	if err != nil {
 		return fmt.Errorf("Load: %w", err)
@@ -187,7 +187,7 @@ func isStoreError(err error) error {
 
 // hold is an Update that is inside fn.
 type hold struct {
-	b      *bench
+	b      *fixture
 	ctx    context.Context // of fn
 	cur    auth.Record
 	answer chan answer
@@ -195,7 +195,7 @@ type hold struct {
 }
 
 // hold starts an Update, and returns when it is inside fn. end has to be called.
-func (b *bench) hold(ctx context.Context, s auth.TokenStore, key auth.Key, seen uint64) (*hold, error) {
+func (b *fixture) hold(ctx context.Context, s auth.TokenStore, key auth.Key, seen uint64) (*hold, error) {
 	finish := make(chan func() (auth.Record, error), 1)
 	inside := make(chan struct{})
 	h := &hold{b: b, answer: make(chan answer, 1), finish: finish}
