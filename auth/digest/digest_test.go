@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -603,4 +604,26 @@ func FuzzChallenges(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestManyDomains(t *testing.T) {
+	t.Parallel()
+	a := digest.New("ann", secrets.Static("a password"))
+	get := func(path string) *http.Request {
+		return httptest.NewRequest(http.MethodGet, "https://api.example.test"+path, nil)
+	}
+	resp := &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}}
+	resp.Header.Set("WWW-Authenticate", `Digest realm="r", qop="auth", algorithm=SHA-256, nonce="n", domain="`+
+		strings.Repeat("/ab ", 33)+`"`)
+	challenger, ok := a.(auth.Challenger)
+	if !ok {
+		t.Fatal("it is no Challenger")
+	}
+	if resend, err := challenger.Challenged(get("/x"), resp); !resend || err != nil {
+		t.Fatalf("%t, %v", resend, err)
+	}
+	other := get("/elsewhere")
+	if err := a.Authenticate(other); err != nil || other.Header.Get("Authorization") == "" {
+		t.Errorf("F19 a domain of too many URLs is not taken for the origin: %v", err)
+	}
 }

@@ -21,8 +21,9 @@
 //
 // A server that rejects an answer, and does not call its nonce stale, has rejected the password. It is not sent again
 // to that realm until its text has changed or [RejectionPause] has passed, so that no account is locked by a program
-// that goes on and on: requests go out without an answer, and the caller gets the 401. Requests that are under way at
-// the same time may each have had one wrong answer by then.
+// that goes on and on: requests go out without an answer, and the caller gets the 401. A connection does not show the
+// answer to a request that it sent once more, so the first rejection that is seen is that of the second request; those
+// that are under way at the same time may each have had one wrong answer by then.
 //
 // # What is not done
 //

@@ -18,6 +18,10 @@ const (
 	// maxOrigins and maxRealms bound what is remembered.
 	maxOrigins = 64
 	maxRealms  = 8
+
+	// maxDomains is how many URLs of a domain are looked at for each request. A realm with more is taken for that of the
+	// whole origin, as one without a domain is.
+	maxDomains = 32
 )
 
 // session is what is known of one realm of an origin (RFC 7616, section 3.3: of one protection space).
@@ -146,6 +150,9 @@ func (m *memory) reject(o origin.Origin, realm, password string) {
 // pathsOf returns the paths of the challenge's domain that are of the origin, and that of the request, which is in the
 // realm whatever the domain says.
 func pathsOf(c digest.Challenge, o origin.Origin, u *url.URL) []string {
+	if len(c.Domain) == 0 || len(c.Domain) > maxDomains {
+		return nil
+	}
 	var paths []string
 	for _, text := range c.Domain {
 		d, err := u.Parse(text)
@@ -155,9 +162,6 @@ func pathsOf(c digest.Challenge, o origin.Origin, u *url.URL) []string {
 		if at, err := origin.Of(d); err == nil && at == o {
 			paths = append(paths, d.EscapedPath())
 		}
-	}
-	if len(c.Domain) == 0 {
-		return nil
 	}
 	return append(paths, u.EscapedPath())
 }

@@ -41,7 +41,21 @@ func newRequest(req *http.Request) (*Request, error) {
 	if req.Header == nil {
 		req.Header = make(http.Header)
 	}
-	return r, nil
+	return r, checkSpelling(req.Header)
+}
+
+// checkSpelling refuses a header whose name is there in two spellings: both are sent, in an order that is not known, and
+// one of them would not be covered.
+func checkSpelling(h http.Header) error {
+	seen := make(map[string]bool, len(h))
+	for key := range h {
+		name := strings.ToLower(key)
+		if seen[name] {
+			return fmt.Errorf("the header %s is there in two spellings", http.CanonicalHeaderKey(name))
+		}
+		seen[name] = true
+	}
+	return nil
 }
 
 // Method returns the method.

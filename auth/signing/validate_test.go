@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -485,5 +486,18 @@ func TestDescription(t *testing.T) {
 		if got := fmt.Sprint(a); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestSpelling(t *testing.T) {
+	t.Parallel()
+	a := signing.New(signing.Config{
+		Secret: secrets.Static("a key of the test"), Message: []signing.Part{signing.Header("X-Amount")},
+		Place: []auth.PlaceOption{auth.InHeader("X-Sign")},
+	})
+	req := httptest.NewRequest(http.MethodGet, "https://api.example.test/x", nil)
+	req.Header = http.Header{"X-Amount": {"1"}, "x-amount": {"1000000"}} //nolint:canonicalheader // that is the attack
+	if err := a.Authenticate(req); err == nil || req.Header.Get("X-Sign") != "" {
+		t.Errorf("H10 one of two values is signed, and both are sent: %v", err)
 	}
 }

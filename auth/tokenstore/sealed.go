@@ -132,8 +132,8 @@ func (u *sealedUpdate) exchange(ctx context.Context, cur auth.Record) (auth.Reco
 	}
 	u.called, u.plain = true, slices.Clone(cur.Data)
 	next, err := u.fn(ctx, cur)
-	if err != nil {
-		return next, err
+	if err != nil { // next may hold what it was given, in the clear
+		return auth.Record{RetryAt: next.RetryAt, InFlight: next.InFlight}, err
 	}
 	u.plain = slices.Clone(next.Data)
 	next.Data = seal(next.Data)

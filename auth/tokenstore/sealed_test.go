@@ -204,3 +204,37 @@ func TestPrints(t *testing.T) {
 		}
 	}
 }
+
+// lastNext is a store that remembers what the last function of an Update returned.
+type lastNext struct {
+	auth.TokenStore
+
+	next auth.Record
+}
+
+func (s *lastNext) Update(
+	ctx context.Context, key auth.Key, seen uint64, fn func(context.Context, auth.Record) (auth.Record, error),
+) (auth.Record, error) {
+	return s.TokenStore.Update(ctx, key, seen, func(ctx context.Context, cur auth.Record) (auth.Record, error) {
+		next, err := fn(ctx, cur)
+		s.next = next
+		return next, err
+	})
+}
+
+func TestSealedFailure(t *testing.T) {
+	t.Parallel()
+	inner := &lastNext{TokenStore: tokenstore.NewMemory()}
+	s := tokenstore.Sealed(inner, keyOne)
+	put(t, s, theKey, secretText)
+	rec, err := s.Load(t.Context(), theKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Update(t.Context(), theKey, rec.Version, func(_ context.Context, cur auth.Record) (auth.Record, error) {
+		return cur, errFault
+	})
+	if !errors.Is(err, errFault) || len(inner.next.Data) != 0 {
+		t.Errorf("M9 S46 after a failure the store below is handed %q, %v", inner.next.Data, err)
+	}
+}
