@@ -126,8 +126,12 @@ func (cfg StoreConfig) check(ctx context.Context, c storeCheck) error {
 	b.ctx = ctx
 	done := make(chan error, 1)
 	go func() {
-		defer b.close()
-		done <- c.run(b)
+		err := errors.New("the check ended its goroutine")
+		defer func() {
+			b.close() // whoever waits may remove what the store lives in
+			done <- err
+		}()
+		err = c.run(b)
 	}()
 	select {
 	case err := <-done:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -496,4 +497,35 @@ func ExampleCheckStore() {
 		fmt.Println(e.Check)
 	}
 	// Output: keys
+}
+
+// openHandle counts the handles that are open.
+type openHandle struct {
+	auth.TokenStore
+
+	open *atomic.Int64
+}
+
+func (h openHandle) Close() error {
+	time.Sleep(time.Second)
+	h.open.Add(-1)
+	return nil
+}
+
+func TestCheckStoreClosesBeforeItReturns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := tokenstore.NewMemory(tokenstore.Lease(3 * time.Second))
+		var open atomic.Int64
+		err := authtest.CheckStore(t.Context(), authtest.StoreConfig{
+			Lease: 3 * time.Second,
+			New: func() (auth.TokenStore, error) {
+				open.Add(1)
+				return openHandle{store, &open}, nil
+			},
+		})
+		if n := open.Load(); err != nil || n != 0 {
+			t.Errorf("%d handles are open, %v", n, err)
+		}
+	})
 }

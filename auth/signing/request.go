@@ -44,8 +44,8 @@ func newRequest(req *http.Request) (*Request, error) {
 	return r, checkSpelling(req.Header)
 }
 
-// checkSpelling refuses a header whose name is there in two spellings: both are sent, in an order that is not known, and
-// one of them would not be covered.
+// checkSpelling refuses a header whose name is there in two spellings: both are sent, in an order that is not known,
+// and one of them would not be covered.
 func checkSpelling(h http.Header) error {
 	seen := make(map[string]bool, len(h))
 	for key := range h {
