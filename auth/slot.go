@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+
+	"github.com/restconn/restconn/internal/field"
 )
 
 // slot writes one credential to its place. It remembers what it rendered last, so that a credential that did not
@@ -38,7 +40,7 @@ func (s *slot) free(req *http.Request) (bool, error) {
 		_, ok := cookie(req.Header, s.name)
 		return !ok, nil
 	default:
-		_, values := header(req.Header, s.name)
+		_, values := field.Values(req.Header, s.name)
 		return len(values) == 0, nil
 	}
 }
@@ -101,7 +103,7 @@ func (s *slot) read(req *http.Request) (text string, ok bool) {
 		return cookie(req.Header, s.name)
 	case inHeader: // below
 	}
-	_, values := header(req.Header, s.name)
+	_, values := field.Values(req.Header, s.name)
 	if len(values) != 1 {
 		return "", false
 	}
@@ -111,26 +113,9 @@ func (s *slot) read(req *http.Request) (text string, ok bool) {
 	return strings.CutPrefix(values[0], s.prefix+" ")
 }
 
-// header returns the values of a header, and the key they are kept under: callers may have written to the map with a
-// name that is not canonical, and net/http sends it all the same.
-func header(h http.Header, canonical string) (key string, values []string) {
-	if len(h) == 0 {
-		return canonical, nil
-	}
-	if values = h[canonical]; len(values) > 0 {
-		return canonical, values
-	}
-	for key, values = range h {
-		if len(key) == len(canonical) && len(values) > 0 && strings.EqualFold(key, canonical) {
-			return key, values
-		}
-	}
-	return canonical, nil
-}
-
 // cookie returns the value of a cookie of the request.
 func cookie(h http.Header, name string) (value string, ok bool) {
-	_, lines := header(h, "Cookie")
+	_, lines := field.Values(h, "Cookie")
 	for _, line := range lines {
 		for pair := range strings.SplitSeq(line, ";") {
 			key, value, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
@@ -144,7 +129,7 @@ func cookie(h http.Header, name string) (value string, ok bool) {
 
 // addCookie appends a cookie to the last line of those that are there. The caller's slice may be shared, and stays.
 func addCookie(h http.Header, r *rendered) {
-	key, lines := header(h, "Cookie")
+	key, lines := field.Values(h, "Cookie")
 	if len(lines) == 0 {
 		h[key] = r.values
 		return

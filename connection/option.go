@@ -78,7 +78,8 @@ func WithUserAgent(agent string) Option {
 	}}
 }
 
-// WithRetry sets the retry policy. By default nothing is retried.
+// WithRetry sets the retry policy. By default nothing is retried. It is about requests to the service: whether a token
+// exchange is repeated, auth.Retries says.
 func WithRetry(r Retry) Option {
 	return option{"WithRetry", func(cfg *config) error {
 		cfg.retry = r.withDefaults()

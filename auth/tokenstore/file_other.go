@@ -15,5 +15,8 @@ const (
 // ownerOf knows no owners here.
 func ownerOf(fs.FileInfo) (uid int, known bool) { return 0, false }
 
+// isLink knows no links here.
+func isLink(error) bool { return false }
+
 // noLocks leaves the judgement to [errors.ErrUnsupported].
 func noLocks(error) bool { return false }

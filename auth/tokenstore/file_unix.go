@@ -23,5 +23,8 @@ func ownerOf(info fs.FileInfo) (uid int, known bool) {
 	return int(stat.Uid), true
 }
 
+// isLink reports what opening a symbolic link fails with.
+func isLink(err error) bool { return errors.Is(err, syscall.ELOOP) }
+
 // noLocks reports an error of a file system, or of its server, that cannot lock.
 func noLocks(err error) bool { return errors.Is(err, syscall.ENOLCK) }

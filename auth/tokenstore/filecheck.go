@@ -95,5 +95,8 @@ func lockError(err error) error {
 	if errors.Is(err, errors.ErrUnsupported) || noLocks(err) {
 		return fmt.Errorf("%w (%w)", ErrLockUnsupported, err)
 	}
+	if isLink(err) {
+		return fmt.Errorf("%w: a lock is a symbolic link (%w)", ErrPermissions, err)
+	}
 	return err
 }

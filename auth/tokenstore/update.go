@@ -115,7 +115,7 @@ func (h *holder) exchange(ctx context.Context, cur auth.Record, fn exchange) (au
 	defer cancel()
 	next, failure := fn(workCtx, own(cur))
 	if failure != nil {
-		cur.RetryAt, cur.InFlight = next.RetryAt, next.InFlight
+		cur.RetryAt, cur.InFlight = writable(next.RetryAt), next.InFlight
 		h.settle(ctx, cur)
 		return cur, failure
 	}
@@ -131,6 +131,14 @@ func (h *holder) exchange(ctx context.Context, cur auth.Record, fn exchange) (au
 	return next, storeError("save", h.save(saveCtx, cur.Version, next))
 }
 
+// writable returns t, or the last time that RFC 3339 can write if t is after it: a store could not save the record.
+func writable(t time.Time) time.Time {
+	if last := time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC); t.After(last) {
+		return last
+	}
+	return t
+}
+
 // settle saves that no exchange is under way any more. If that fails the mark stays, and the next holder knows less.
 func (h *holder) settle(ctx context.Context, rec auth.Record) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.reserve())
@@ -144,7 +152,7 @@ func (h *holder) save(ctx context.Context, seen uint64, rec auth.Record) error {
 	for tries := 0; ; tries++ {
 		err := h.try(ctx, seen, rec)
 		switch {
-		case err == nil || errors.Is(err, ErrTooLarge):
+		case err == nil || final(err):
 			return err
 		case errors.Is(err, ErrLeaseLost):
 			// The try before may have worked although it seemed to fail.
@@ -157,6 +165,16 @@ func (h *holder) save(ctx context.Context, seen uint64, rec auth.Record) error {
 		}
 		pause = min(2*pause, maxSave)
 	}
+}
+
+// final reports whether a save would fail the same way again.
+func final(err error) bool {
+	for _, e := range []error{ErrTooLarge, ErrPermissions, ErrNotDirectory, ErrLockUnsupported, ErrNewerFormat} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // try saves once. A call that hangs is given up while there is time for another, and one that panics is as good as one
