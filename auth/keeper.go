@@ -27,12 +27,14 @@ const (
 type keeper struct {
 	m       *Manager
 	key     Key
+	asked   time.Time // the last time, if there is no store; guarded by the lock of m
 	current atomic.Pointer[held]
 	due     atomic.Int64 // when the next renewal in the background may begin, in nanoseconds since m.start
 	flights flight.Group[struct{}, *held]
 
 	exchanging atomic.Bool // an exchange is under way: nothing is saved beside it
 	telling    sync.Mutex
+	editing    chan struct{} // has room for one: for Set or Forget
 
 	mu       sync.Mutex
 	edits    int           // how often the token was set or forgotten
@@ -197,8 +199,12 @@ func (k *keeper) accept(h *held, edits int, rejected bool) bool {
 	}
 	now, failures := time.Now(), k.failures
 	k.replace(h)
-	if !h.serves(Want{}, now) {
+	switch {
+	case !h.serves(Want{}, now):
 		k.failures = failures
+	case h.ours && !h.fresh(now): // the server hands out the same token until shortly before its end
+		left := h.hard.mono.Sub(now)
+		k.due.Store(int64(now.Add(min(max(left/4, firstBackoff), maxBackoff)).Sub(k.m.start))) //nolint:mnd // a few tries
 	}
 	if rejected {
 		k.forced = now
@@ -255,4 +261,20 @@ func (k *keeper) close() error {
 func (k *keeper) holdsUnsaved() bool {
 	h := k.current.Load()
 	return h != nil && h.unsaved
+}
+
+// idle reports whether nothing is lost if the keeper is: nobody renews, and the store has the token, or there is none
+// of any use. The caller has the lock of the manager.
+func (k *keeper) idle(now time.Time) bool {
+	h := k.current.Load()
+	switch {
+	case k.exchanging.Load() || len(k.editing) > 0:
+		return false
+	case k.m.store != nil:
+		return h == nil || !h.unsaved
+	case now.Sub(k.asked) < maxBackoff: // somebody may be about to set one, or to get one
+		return false
+	default:
+		return h == nil || h.hard.passed(now) && h.token.Refresh.Reveal() == ""
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/restconn/restconn/internal/wait"
 )
 
 // Manager is the [TokenSource] that keeps what a [Grant] obtains, and has it renewed. See [Manage].
@@ -30,6 +32,7 @@ type Manager struct {
 
 	start time.Time
 	crew  crew
+	edits crew    // who sets and forgets; the end of a connection does not matter to them
 	home  *keeper // the keeper of the empty subject
 
 	mu     sync.Mutex
@@ -119,12 +122,16 @@ func (m *Manager) Renew(ctx context.Context) (*Token, error) {
 }
 
 // Set keeps a token that was obtained by other means, such as a sign-in, in place of the current one. With a store, it
-// is saved before Set returns.
+// is saved before Set returns. If ctx ends while it is being saved, nobody knows whether it will be.
 func (m *Manager) Set(ctx context.Context, t *Token) error {
 	if t == nil || t.Value.Reveal() == "" && t.Refresh.Reveal() == "" {
 		return fail("manager", ErrNoToken)
 	}
-	return m.keeper(ctx).set(ctx, t)
+	if ctx.Err() != nil {
+		return fail("manager", wait.Ended(ctx))
+	}
+	k := m.keeper(ctx)
+	return k.edit(ctx, func(ctx context.Context) error { return k.set(ctx, t) })
 }
 
 // Forget revokes the token if the grant is a [Revoker], and deletes it, from the store as well, whatever the server
@@ -135,13 +142,15 @@ func (m *Manager) Forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return m.keeper(ctx).forget(ctx, caller.grant)
+	k := m.keeper(ctx)
+	return k.edit(ctx, func(ctx context.Context) error { return k.forget(ctx, caller.grant) })
 }
 
-// Close ends what runs in the background. It waits for exchanges that use up a refresh token, which would be lost
-// otherwise, and for a last try to save what could not be saved. Later calls fail with [ErrClosed]. The error is that
-// of a token that is lost now.
+// Close ends what runs in the background, and Set and Forget as if their contexts had ended. It waits for exchanges
+// that use up a refresh token, which would be lost otherwise, and for a last try to save what could not be saved. Later
+// calls fail with [ErrClosed]. The error is that of a token that is lost now.
 func (m *Manager) Close() error {
+	m.edits.end(true)
 	m.crew.end(true)
 	ctx, cancel := context.WithTimeout(context.Background(), lastSave)
 	defer cancel()
@@ -261,7 +270,7 @@ func (b *boundManager) Close() error {
 	return b.closer.Close()
 }
 
-// maxSubjects is how many subjects are kept in memory, if there is a store to find the others in.
+// maxSubjects is how many subjects are kept in memory, beside those whose tokens are nowhere else.
 const maxSubjects = 10_000
 
 // keeper returns who keeps the token for a call.
@@ -281,24 +290,34 @@ func (m *Manager) keeper(ctx context.Context) *keeper {
 		k = m.newKeeper(subject)
 		m.others[subject] = k
 	}
+	if m.store == nil {
+		k.asked = time.Now()
+	}
 	return k
 }
 
-// makeRoom forgets a subject whose token the store has as well, if there are too many.
+// candidates is how many subjects are looked at for one that can be forgotten.
+const candidates = 20
+
+// makeRoom forgets subjects that nothing is lost with, if there are too many.
 func (m *Manager) makeRoom() {
-	if m.store == nil || len(m.others) < maxSubjects {
+	if len(m.others) < maxSubjects {
 		return
 	}
-	for subject, k := range m.others {
-		if !k.holdsUnsaved() {
-			delete(m.others, subject)
+	looked, now := 0, time.Now()
+	for subject, k := range m.others { // in no order
+		looked++
+		if looked > candidates {
 			return
+		}
+		if k.idle(now) {
+			delete(m.others, subject)
 		}
 	}
 }
 
 func (m *Manager) newKeeper(subject string) *keeper {
-	k := &keeper{m: m, key: Key{Connection: m.name, Subject: subject}}
+	k := &keeper{m: m, key: Key{Connection: m.name, Subject: subject}, editing: make(chan struct{}, 1)}
 	if m.grant != nil {
 		k.key.Config = m.grant.Traits().Config
 	}

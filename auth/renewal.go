@@ -82,6 +82,7 @@ type renewal struct {
 	edits  int         // when it began
 	told   bool        // what it fails with has been told before
 	got    *Token      // what the exchange has brought
+	kept   error       // why the store could not save it
 }
 
 // renewal returns the function that a flight runs.
@@ -132,10 +133,22 @@ func (r *renewal) run(ctx context.Context) (*held, error) {
 		r.dismiss(ctx)
 		return nil, errReplaced
 	}
+	r.announce(next)
 	if r.got != nil && !next.serves(Want{}, time.Now()) {
 		return nil, r.failed(ctx, errEnded)
 	}
 	return next, nil
+}
+
+// announce tells what the exchange has brought, when it is in use: a watcher that hangs keeps nobody from it.
+func (r *renewal) announce(h *held) {
+	if r.got == nil {
+		return
+	}
+	r.tell(Event{Kind: EventRenewed, Expiry: h.token.Expiry})
+	if h.unsaved {
+		r.tell(Event{Kind: EventUnsaved, Expiry: h.token.Expiry, Err: r.kept})
+	}
 }
 
 // dismiss revokes a token that came while the manager was to forget it.
@@ -188,7 +201,6 @@ func (r *renewal) exchange(ctx context.Context, cur *held) (*held, error) {
 
 // renewed returns what the exchange has brought as a token in use.
 func (r *renewal) renewed(version uint64) *held {
-	r.tell(Event{Kind: EventRenewed, Expiry: r.got.Expiry})
 	h := r.hold(r.got, version)
 	h.ours = true
 	return h

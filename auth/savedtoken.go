@@ -30,7 +30,8 @@ type savedToken struct {
 func encodeToken(t *Token, former []byte) ([]byte, error) {
 	s := savedToken{
 		Format: tokenFormat, Value: t.Value.Reveal(), Refresh: t.Refresh.Reveal(),
-		Expiry: t.Expiry.Round(0), Obtained: t.Obtained.Round(0), RenewableFrom: t.RenewableFrom.Round(0), Scopes: t.Scopes,
+		Expiry: writable(t.Expiry), Obtained: writable(t.Obtained), RenewableFrom: writable(t.RenewableFrom),
+		Scopes: t.Scopes,
 	}
 	for name, v := range t.Extra {
 		if s.Extra == nil {
@@ -55,6 +56,21 @@ func encodeToken(t *Token, former []byte) ([]byte, error) {
 		return nil, encodeError()
 	}
 	return text, nil
+}
+
+// writable returns t as JSON can hold it, which knows four digits of a year: a token is not lost for a time that never
+// comes. The zero time, which stands for something else, comes of no other.
+func writable(t time.Time) time.Time {
+	earliest, latest := time.Unix(0, 0), time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+	switch {
+	case t.IsZero():
+		return t
+	case t.Before(earliest):
+		t = earliest
+	case t.After(latest):
+		t = latest
+	}
+	return t.Round(0).UTC()
 }
 
 func encodeError() error {

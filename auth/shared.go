@@ -12,8 +12,13 @@ import (
 // loadLimit is how long reading a record may take.
 const loadLimit = 5 * time.Second
 
-// errMoved says that the store has another record than the one that an exchange was made from.
-var errMoved = errors.New("the record was replaced meanwhile")
+var (
+	// errMoved says that the store has another record than the one that an exchange was made from.
+	errMoved = errors.New("the record was replaced meanwhile")
+
+	// errLeaseWait is the cause of the end of a wait for the lease.
+	errLeaseWait = errors.New("somebody else has held it for too long")
+)
 
 // lostGrant remembers a record whose grant is lost, so that it is not tried again.
 type lostGrant struct {
@@ -69,10 +74,15 @@ func (r *renewal) find(rec Record, cur *held) (*held, error) {
 	if err := r.givenUp(rec.Version); err != nil {
 		return nil, err
 	}
-	if time.Now().Before(rec.RetryAt) && time.Until(rec.RetryAt) <= maxBackoff {
-		return nil, &RenewalError{Err: errElsewhere, RetryAt: rec.RetryAt}
+	return nil, r.failedElsewhere(rec)
+}
+
+// failedElsewhere returns an error if it is too early for another try after one of another process.
+func (r *renewal) failedElsewhere(rec Record) error {
+	if left := time.Until(rec.RetryAt); r.why == forced || left <= 0 || left > maxBackoff {
+		return nil
 	}
-	return nil, nil //nolint:nilnil // nothing found, and nothing against an exchange
+	return &RenewalError{Err: errElsewhere, RetryAt: rec.RetryAt}
 }
 
 // adopt returns the token of rec if it is another one than cur and serves.
@@ -95,8 +105,15 @@ func (r *renewal) adopt(rec Record, cur *held) (*held, error) {
 // update makes an exchange under the lease of the store.
 func (r *renewal) update(ctx context.Context, cur *held, rec Record) (*held, error) {
 	called := false
+	waitCtx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	patience := time.AfterFunc(r.patience(ctx), func() { end(errLeaseWait) })
+	defer patience.Stop()
 	out, err := flight.Catch(func() (Record, error) {
-		return r.m.store.Update(ctx, r.key, rec.Version, func(ctx context.Context, live Record) (Record, error) {
+		return r.m.store.Update(waitCtx, r.key, rec.Version, func(ctx context.Context, live Record) (Record, error) {
+			if !patience.Stop() {
+				return live, &StoreError{Op: "lease", Err: errLeaseWait}
+			}
 			called = true
 			return r.underLease(ctx, cur, live)
 		})
@@ -129,13 +146,25 @@ func (r *renewal) update(ctx context.Context, cur *held, rec Record) (*held, err
 	return h, err
 }
 
+// patience is how long the lease is waited for: as long as that leaves the time of an exchange, with it or without.
+func (r *renewal) patience(ctx context.Context) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return r.flightLimit()
+	}
+	return time.Until(end) - r.m.limit - loadLimit
+}
+
 // underLease makes the exchange from what the record holds.
 func (r *renewal) underLease(ctx context.Context, cur *held, live Record) (Record, error) {
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < r.m.limit {
-		return live, &StoreError{Op: "lease", Err: errors.New("what is left of it is shorter than an exchange may take")}
+	if err := r.failedElsewhere(live); err != nil { // while the lease was waited for
+		return live, err
 	}
 	if live.InFlight {
 		r.tell(Event{Kind: EventUnfinished})
+	}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < r.m.limit { // the watchers may have taken their time
+		return live, &StoreError{Op: "lease", Err: errors.New("what is left of it is shorter than an exchange may take")}
 	}
 	prev, err := r.fromRecord(cur, live)
 	if err != nil {

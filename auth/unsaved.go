@@ -15,8 +15,7 @@ const lastSave = 5 * time.Second
 // keepUnsaved returns what the exchange has brought, and the store could not save, as a token in use.
 func (r *renewal) keepUnsaved(version uint64, why error) *held {
 	h := r.renewed(version)
-	h.unsaved = true
-	r.tell(Event{Kind: EventUnsaved, Expiry: h.token.Expiry, Err: why})
+	h.unsaved, r.kept = true, why
 	return h
 }
 
@@ -111,9 +110,18 @@ func (k *keeper) saveNow(ctx context.Context) {
 	case called:
 		k.saved(h, out.Version)
 	case out.Version == 0: // it was deleted, and so is ours
-		k.current.CompareAndSwap(h, nil)
+		k.deleted(h)
 	default:
 		k.yield(h, out)
+	}
+}
+
+// deleted takes note that somebody has deleted the record that h was made from. The seed is as old, and goes, too.
+func (k *keeper) deleted(h *held) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.current.CompareAndSwap(h, nil) {
+		k.forgot = true
 	}
 }
 
@@ -151,15 +159,10 @@ func (k *keeper) yield(h *held, rec Record) {
 
 // set keeps t in place of what there is.
 func (k *keeper) set(ctx context.Context, t *Token) error {
-	s, err := k.m.crew.begin()
-	if err != nil {
-		return fail("manager", err)
-	}
-	defer k.m.crew.leave(s)
 	h := k.hold(t, 0)
 	if k.m.store != nil {
-		h.version, err = flight.Catch(func() (uint64, error) { return k.overwrite(ctx, h.token) })
-		if err != nil {
+		var err error
+		if h.version, err = k.overwrite(ctx, h.token); err != nil {
 			return err
 		}
 	}
@@ -193,28 +196,30 @@ func (k *keeper) overwrite(ctx context.Context, t *Token) (uint64, error) {
 
 // forget revokes the token and deletes it.
 func (k *keeper) forget(ctx context.Context, g Grant) error {
-	s, err := k.m.crew.begin()
-	if err != nil {
-		return fail("manager", err)
-	}
-	defer k.m.crew.leave(s)
 	h := k.drop()
-	var faults []error
-	if k.m.store != nil {
-		rec, err := flight.Catch(func() (Record, error) { return k.m.store.Load(ctx, k.key) })
-		faults = append(faults, err)
-		if t, err := decodeToken(rec.Data); err == nil && rec.Version != 0 && (h == nil || !h.unsaved) {
-			h = k.hold(t, rec.Version)
-		}
+	if k.m.store == nil {
+		return revoke(ctx, g, h)
 	}
-	if revoker, ok := g.(Revoker); ok && h != nil {
-		faults = append(faults, caught(func() error { return revoker.Revoke(ctx, h.token) }))
+	rec, err := flight.Catch(func() (Record, error) { return k.m.store.Load(ctx, k.key) })
+	faults := []error{err}
+	if t, err := decodeToken(rec.Data); err == nil && rec.Version != 0 && (h == nil || !h.unsaved) {
+		h = k.hold(t, rec.Version)
 	}
-	if k.m.store != nil {
-		faults = append(faults, caught(func() error { return k.m.store.Delete(ctx, k.key) }))
+	faults = append(faults, revoke(ctx, g, h), caught(func() error { return k.m.store.Delete(ctx, k.key) }))
+	late := k.drop() // what was found in the store meanwhile, or made of it
+	if h == nil || late != nil && !late.token.Value.Equal(h.token.Value) {
+		faults = append(faults, revoke(ctx, g, late))
 	}
-	k.drop() // what was found in the store meanwhile
 	return errors.Join(faults...)
+}
+
+// revoke revokes a token, if there is one, and if the grant can.
+func revoke(ctx context.Context, g Grant, h *held) error {
+	revoker, ok := g.(Revoker)
+	if !ok || h == nil {
+		return nil
+	}
+	return caught(func() error { return revoker.Revoke(ctx, h.token) })
 }
 
 // drop takes the token out of use, and the seed with it. What comes of an exchange that is under way is not accepted.

@@ -69,6 +69,9 @@ type holder struct {
 func (h *holder) ends() time.Time     { return h.began.Add(h.lease) }
 func (h *holder) workEnds() time.Time { return h.ends().Add(-h.reserve()) }
 
+// latest is when the exchange has to have begun.
+func (h *holder) latest() time.Time { return h.began.Add(min(slack, h.lease/3)) }
+
 // reserve is also how long one call to the backend may take, when it can be made again.
 func (h *holder) reserve() time.Duration { return min(reserve, h.lease/6) }
 
@@ -77,7 +80,9 @@ func (h *holder) acquire(ctx context.Context, seen uint64) (auth.Record, error) 
 	poll := firstPoll
 	for {
 		h.began = time.Now()
-		rec, held, err := h.backend.Acquire(ctx, h.key, h.owner, h.lease)
+		callCtx, cancel := context.WithDeadline(ctx, h.latest()) // a lease that comes later is of no use
+		rec, held, err := h.backend.Acquire(callCtx, h.key, h.owner, h.lease)
+		cancel()
 		h.held, h.sure = held || err != nil, held
 		if err != nil || held || rec.Version != seen {
 			return rec, err
@@ -91,7 +96,7 @@ func (h *holder) acquire(ctx context.Context, seen uint64) (auth.Record, error) 
 
 // mark says in the record that an exchange begins. If it cannot, or too late, the record is as it was.
 func (h *holder) mark(ctx context.Context, cur auth.Record) error {
-	markCtx, cancel := context.WithDeadline(ctx, h.workEnds())
+	markCtx, cancel := context.WithDeadline(ctx, h.latest())
 	defer cancel()
 	marked := cur
 	marked.InFlight = true
@@ -100,7 +105,7 @@ func (h *holder) mark(ctx context.Context, cur auth.Record) error {
 	case err != nil:
 	case ctx.Err() != nil:
 		err = wait.Ended(ctx)
-	case time.Since(h.began) > min(slack, h.lease/3):
+	case time.Now().After(h.latest()):
 		err = errSlow
 	}
 	if err != nil && !errors.Is(err, ErrLeaseLost) {
