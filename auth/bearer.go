@@ -34,7 +34,7 @@ import (
 //
 // It is safe for concurrent use if src is. Errors are [*Error] with scheme "bearer".
 func Bearer(src TokenSource, opts ...BearerOption) Authenticator {
-	b := &bearer{source: src, rejections: []int{http.StatusUnauthorized}}
+	b := &bearer{source: src}
 	var places []PlaceOption
 	for _, opt := range opts {
 		switch opt := opt.(type) {
@@ -42,43 +42,28 @@ func Bearer(src TokenSource, opts ...BearerOption) Authenticator {
 			places = append(places, opt)
 		case nil:
 			b.faults = append(b.faults, errors.New("an option is nil"))
-		default:
-			opt.applyBearer(b)
+		case RejectionOption:
+			b.faults = append(b.faults, b.rejections.set(opt))
 		}
 	}
 	var faults []error
 	b.place, faults = newPlace(place{in: inHeader, name: "Authorization", prefix: "Bearer"}, true, places)
-	b.faults = append(b.faults, faults...)
+	b.faults = slices.DeleteFunc(append(b.faults, faults...), func(err error) bool { return err == nil })
 	b.description = description("Bearer in " + b.place.String())
 	return b
 }
 
-// BearerOption is an option of [Bearer]: every [PlaceOption] is one, and [RejectedBy].
+// BearerOption is an option of [Bearer]: a [PlaceOption] or a [RejectionOption].
 type BearerOption interface {
 	fmt.Stringer
-	applyBearer(*bearer)
-}
-
-// RejectedBy sets the statuses that say that the token was rejected, in place of 401: some services answer with 403
-// or 400. Each is from 400 to 499.
-func RejectedBy(statuses ...int) BearerOption { return rejectedBy(statuses) }
-
-type rejectedBy []int
-
-func (o rejectedBy) String() string { return fmt.Sprintf("RejectedBy%v", []int(o)) }
-
-func (o rejectedBy) applyBearer(b *bearer) {
-	if len(o) == 0 || slices.ContainsFunc(o, func(status int) bool { return status < 400 || status > 499 }) {
-		b.faults = append(b.faults, fmt.Errorf("%v: the statuses are from 400 to 499", o))
-	}
-	b.rejections = slices.Clone(o)
+	ofBearer()
 }
 
 type bearer struct {
 	description
 	slot
 	source     TokenSource
-	rejections []int // statuses
+	rejections rejections
 	faults     []error
 	closer     io.Closer // of what Bind has bound
 }
@@ -125,7 +110,7 @@ func (b *bearer) Challenged(req *http.Request, resp *http.Response) (resend bool
 	if b.last.Load() == nil { // nothing was ever written here: what is on the request is the caller's
 		return false, nil
 	}
-	if !slices.Contains(b.rejections, resp.StatusCode) || lacksScope(resp.Header) {
+	if !b.rejections.include(resp) {
 		return false, nil
 	}
 	rejected, ok := b.read(req)

@@ -21,6 +21,9 @@ var (
 	// ErrLoginRequired says that there is no token and no way to one without a user, or without a new configuration:
 	// there never was one, or it was revoked, or lost in a crash.
 	ErrLoginRequired = errors.New("a new login is required")
+	// ErrNoSubject says that the context of a call has no subject, see [WithSubject], and that the manager keeps tokens
+	// for subjects only, see [PerSubject].
+	ErrNoSubject = errors.New("the context has no subject: use auth.WithSubject")
 	// ErrClosed says that the [Manager], or the connection that it was bound to, is closed.
 	ErrClosed = errors.New("closed")
 	// ErrParameterSet says that the request already has the query parameter that the credential is written to.

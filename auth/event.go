@@ -7,7 +7,7 @@ type EventKind string
 
 // What a [Manager] tells those who [Watch] it.
 const (
-	// EventRenewed: the grant brought a new token.
+	// EventRenewed: the grant brought a new token, which may be the first.
 	EventRenewed EventKind = "renewed"
 	// EventAdopted: somebody else's new token was found in the store.
 	EventAdopted EventKind = "adopted"
@@ -20,7 +20,7 @@ const (
 	// EventSaved: a token that could not be saved has been.
 	EventSaved EventKind = "saved"
 	// EventStoreFailed: the store could not be read, or its lease not be had.
-	EventStoreFailed EventKind = "store failed"
+	EventStoreFailed EventKind = "store_failed"
 	// EventUnfinished: the store shows that an exchange was begun and that nobody told how it ended, as after a
 	// crash. The new exchange may find that its refresh token was used up.
 	EventUnfinished EventKind = "unfinished"

@@ -14,8 +14,13 @@ type Grant interface {
 	// Obtain makes one exchange. prev is the token that is to be replaced, with its refresh token if it has one; nil
 	// if there is none. An answer that brings no new refresh token while the old one stays good returns the old one.
 	//
+	// ctx ends with the [RenewalLimit], and not with a caller. [Subject] of it is whose token is wanted. Its other
+	// values are those of whichever caller began the exchange: without [PerSubject] the token is for all, so nothing
+	// about a caller may be taken from them.
+	//
 	// An error that is [ErrInvalidGrant] or [ErrClientRejected] says what a repetition would say as well. All others
-	// are taken for a passing fault.
+	// are taken for a passing fault; one with a method RetryDelay() time.Duration says how long the server wants to be
+	// left alone. A token beside an error is not used, but its refresh token is kept: the old one may be used up.
 	Obtain(ctx context.Context, prev *Token) (*Token, error)
 	// Traits tells what the manager has to know.
 	Traits() Traits

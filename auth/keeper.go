@@ -124,13 +124,18 @@ func (k *keeper) token(ctx context.Context, c caller, want Want) (*Token, error)
 			return nil, fail("manager", fmt.Errorf("%w: tokens live for %v here, and one that lives for %v is wanted",
 				ErrNoToken, h.lifetime.Round(time.Second), want.MinTTL))
 		}
-		if err := k.refused(h, want, now); err != nil {
+		if err := k.refused(now); err != nil {
 			return nil, fail("manager", err)
 		}
 		h, err := k.join(ctx, c, want, onDemand)
 		switch {
 		case another(err) && c.gone():
 			return nil, fail("manager", ErrClosed)
+		case errors.Is(err, errRefused):
+			if err := k.throttled(k.current.Load(), want, time.Now()); err != nil {
+				k.logThrottled(ctx, c, err)
+				return nil, fail("manager", err)
+			}
 		case err != nil && !another(err):
 			return nil, fail("manager", err)
 		}

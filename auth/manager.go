@@ -28,7 +28,8 @@ type Manager struct {
 	limit      time.Duration
 	retries    int
 	perSubject bool
-	faults     []error
+	faults     []error // of the options
+	fault      error   // all
 
 	start time.Time
 	crew  crew
@@ -43,15 +44,16 @@ type Manager struct {
 // Manage returns the manager of the tokens of a grant: whoever asks gets the current one, without a lock and without a
 // call as long as it is good.
 //
-//   - A token is renewed in the background after three quarters of its life, at the latest; nobody waits for that. It
-//     is given up a tenth of its life before it ends, or 30 s, whichever is shorter. It has ended when the monotonic or
-//     the wall clock says so.
+//   - The first question after about three quarters of its life (0.65 to 0.75, at random) has a token renewed in the
+//     background; nobody waits for that. A manager that is not asked renews nothing. A token is given up a tenth of its
+//     life before it ends, or 30 s, whichever is shorter. It has ended when the monotonic or the wall clock says so.
 //   - If there is no good token, one caller's question starts an exchange, and all others wait for the same. The
 //     exchange belongs to nobody: a caller leaves when its own ctx ends, and the exchange has a limit of its own
 //     ([RenewalLimit]).
 //   - A failure is told to all who wait, and to all who ask before the next try: after 1 s, and twice as long each
-//     time, up to a minute; Retry-After of the server is heeded up to a minute, too. A token that is still good is used
-//     meanwhile.
+//     time, up to a minute; Retry-After of the server is heeded up to a minute, too. After [ErrInvalidGrant] and
+//     [ErrClientRejected] it is a minute at once. [Manager.Renew] and [Manager.Set] do not wait for it. A token that is
+//     still good is used meanwhile.
 //   - A token that was rejected ([Want].Not) is renewed once, whoever asks, and no more often than every 30 s, or once
 //     in the life of a token that is shorter: a service that rejects every token burns none.
 //   - With a store ([KeepIn]), of all processes that share it one renews, and the others find its token. What the
@@ -59,6 +61,8 @@ type Manager struct {
 //
 // A grant whose refresh token is refused, and that has no other way, answers [ErrLoginRequired] until [Manager.Set]
 // or another process brings a new token.
+//
+// A manager that only connections use need not be closed: closing the last of them ends what it runs.
 //
 // A Manager is safe for concurrent use, and may serve several connections. Errors of exchanges are [*RenewalError],
 // those of the store [*StoreError].
@@ -76,13 +80,21 @@ func Manage(g Grant, opts ...ManageOption) *Manager {
 		m.description = description("Manager of " + s.String())
 	}
 	m.home = m.newKeeper("")
+	m.fault = m.check()
 	return m
 }
 
-// Validate implements [Validator]: for the options, the grant and the store.
-func (m *Manager) Validate() error {
+// Validate implements [Validator]: for the options, the grant and the store. A manager that is not valid has no token.
+func (m *Manager) Validate() error { return m.fault }
+
+// check returns all that is wrong with the manager.
+func (m *Manager) check() error {
 	faults := slices.Clip(m.faults)
-	faults = append(faults, validateSource("grant", m.grant))
+	if v, ok := m.grant.(Validator); ok {
+		faults = append(faults, v.Validate())
+	} else if m.grant == nil {
+		faults = append(faults, errNilGrant)
+	}
 	if m.store != nil {
 		if v, ok := m.store.(Validator); ok {
 			faults = append(faults, v.Validate())
@@ -95,12 +107,15 @@ func (m *Manager) Validate() error {
 	if m.perSubject && m.seed != nil {
 		faults = append(faults, errors.New("Seed cannot be combined with PerSubject: use Set with the subject's context"))
 	}
-	return errors.Join(faults...)
+	return failAll("manager", faults...)
 }
 
 // Token implements [TokenSource].
 func (m *Manager) Token(ctx context.Context, want Want) (*Token, error) {
-	k := m.keeper(ctx)
+	k, err := m.keeper(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if t := k.cached(want); t != nil {
 		return t, nil
 	}
@@ -118,7 +133,11 @@ func (m *Manager) Renew(ctx context.Context) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.keeper(ctx).renewNow(ctx, caller)
+	k, err := m.keeper(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return k.renewNow(ctx, caller)
 }
 
 // Set keeps a token that was obtained by other means, such as a sign-in, in place of the current one. With a store, it
@@ -130,7 +149,13 @@ func (m *Manager) Set(ctx context.Context, t *Token) error {
 	if ctx.Err() != nil {
 		return fail("manager", wait.Ended(ctx))
 	}
-	k := m.keeper(ctx)
+	if m.fault != nil {
+		return m.fault
+	}
+	k, err := m.keeper(ctx)
+	if err != nil {
+		return err
+	}
 	return k.edit(ctx, func(ctx context.Context) error { return k.set(ctx, t) })
 }
 
@@ -142,7 +167,10 @@ func (m *Manager) Forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k := m.keeper(ctx)
+	k, err := m.keeper(ctx)
+	if err != nil {
+		return err
+	}
 	return k.edit(ctx, func(ctx context.Context) error { return k.forget(ctx, caller.grant) })
 }
 
@@ -164,9 +192,10 @@ func (m *Manager) Close() error {
 
 // caller is on whose behalf work is done.
 type caller struct {
-	grant  Grant
-	logger *slog.Logger
-	closed *atomic.Bool // of the connection; nil if there is none, or if it may go on after its end
+	grant      Grant
+	logger     *slog.Logger
+	connection string
+	closed     *atomic.Bool // of the connection; nil if there is none, or if it may go on after its end
 }
 
 // gone reports whether the connection is closed.
@@ -175,11 +204,8 @@ func (c caller) gone() bool { return c.closed != nil && c.closed.Load() }
 // caller returns what a call outside any connection is made with: what the last connection brought that is open, or
 // else the grant as it is.
 func (m *Manager) caller() (caller, error) {
-	if m.grant == nil {
-		return caller{}, fail("manager", errNilGrant)
-	}
-	if len(m.faults) > 0 {
-		return caller{}, failAll("manager", m.faults...)
+	if m.fault != nil {
+		return caller{}, m.fault
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -193,10 +219,10 @@ func (m *Manager) caller() (caller, error) {
 
 // BindSource implements [SourceBinder].
 func (m *Manager) BindSource(host Host) (TokenSource, error) {
-	if err := m.Validate(); err != nil {
-		return nil, err
+	if m.fault != nil {
+		return nil, m.fault
 	}
-	b := &boundManager{Manager: m, caller: caller{grant: m.grant, logger: host.Logger}}
+	b := &boundManager{Manager: m, caller: caller{grant: m.grant, logger: host.Logger, connection: host.Connection}}
 	if b.caller.logger == nil {
 		b.caller.logger = slog.New(slog.DiscardHandler)
 	}
@@ -251,7 +277,10 @@ func (b *boundManager) Token(ctx context.Context, want Want) (*Token, error) {
 	if b.closed.Load() {
 		return nil, fail("manager", ErrClosed)
 	}
-	k := b.keeper(ctx)
+	k, err := b.keeper(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if t := k.cached(want); t != nil {
 		return t, nil
 	}
@@ -274,13 +303,13 @@ func (b *boundManager) Close() error {
 const maxSubjects = 10_000
 
 // keeper returns who keeps the token for a call.
-func (m *Manager) keeper(ctx context.Context) *keeper {
+func (m *Manager) keeper(ctx context.Context) (*keeper, error) {
 	if !m.perSubject {
-		return m.home
+		return m.home, nil
 	}
 	subject := Subject(ctx)
-	if subject == "" {
-		return m.home
+	if subject == "" { // whoever forgot to say must not share a token with all others who did
+		return nil, fail("manager", ErrNoSubject)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -293,7 +322,7 @@ func (m *Manager) keeper(ctx context.Context) *keeper {
 	if m.store == nil {
 		k.asked = time.Now()
 	}
-	return k
+	return k, nil
 }
 
 // candidates is how many subjects are looked at for one that can be forgotten.

@@ -155,7 +155,7 @@ func (o placeOption) String() string {
 		fmt.Sprintf("(%q)", o.name)
 }
 
-func (placeOption) applyBearer(*bearer) {} // Bearer calls apply
+func (placeOption) ofBearer() {}
 
 func (o placeOption) apply(c *placement) {
 	if c.place != nil {
@@ -202,7 +202,7 @@ func (o prefixOption) String() string {
 	return fmt.Sprintf("Prefix(%q)", o.scheme)
 }
 
-func (prefixOption) applyBearer(*bearer) {} // Bearer calls apply
+func (prefixOption) ofBearer() {}
 
 func (o prefixOption) apply(c *placement) {
 	if c.prefix != nil {

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/restconn/restconn/internal/flight"
 	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/internal/wait"
+	"github.com/restconn/restconn/secrets"
 )
 
 // RenewalError says that there is no token because an exchange failed, and that the next one is not made before
@@ -31,7 +33,7 @@ func (e *RenewalError) Error() string {
 	if errors.Is(e.Err, ErrLoginRequired) { // only the store is looked at then
 		return text
 	}
-	return text + "; next try from " + e.RetryAt.UTC().Format(time.RFC3339)
+	return text + "; next try from " + e.RetryAt.Add(time.Second-1).UTC().Truncate(time.Second).Format(time.RFC3339)
 }
 
 // Unwrap returns what the grant said.
@@ -47,7 +49,8 @@ var (
 	// errRefused is the outcome of an exchange that was not to be made, for reasons of the caller who has started it.
 	errRefused = errors.New("the exchange was not to be made")
 
-	errEnded     = fmt.Errorf("%w: what came had ended already", ErrNoToken)
+	errEnded = fmt.Errorf("%w: what came had ended already; look at the clocks, and at the time zone of its expiry",
+		ErrNoToken)
 	errElsewhere = errors.New("the last exchange, by another process, failed")
 	errNoText    = errors.New("the grant answered without a token")
 )
@@ -82,6 +85,7 @@ type renewal struct {
 	edits  int         // when it began
 	told   bool        // what it fails with has been told before
 	got    *Token      // what the exchange has brought
+	flaw   error       // why it cannot be used; only its refresh token is kept then
 	kept   error       // why the store could not save it
 }
 
@@ -120,7 +124,7 @@ func (r *renewal) run(ctx context.Context) (*held, error) {
 	if r.why != forced && cur.serves(r.want, now) && (r.why == onDemand || cur.fresh(now)) {
 		return cur, nil
 	}
-	if r.why != forced && r.refused(cur, r.want, now) != nil {
+	if r.why != forced && r.refused(now) != nil {
 		return nil, errRefused // each caller learns his own reason when he asks again
 	}
 	r.exchanging.Store(true)
@@ -129,11 +133,14 @@ func (r *renewal) run(ctx context.Context) (*held, error) {
 	if err != nil {
 		return nil, r.failed(ctx, err)
 	}
-	if next != cur && !r.accept(next, r.edits, cur.rejected(r.want)) {
+	if next != cur && !r.accept(next, r.edits, cur.rejected(r.want) && r.got != nil) {
 		r.dismiss(ctx)
 		return nil, errReplaced
 	}
-	r.announce(next)
+	if r.flaw != nil {
+		return nil, r.failed(ctx, r.flaw)
+	}
+	r.announce(ctx, next)
 	if r.got != nil && !next.serves(Want{}, time.Now()) {
 		return nil, r.failed(ctx, errEnded)
 	}
@@ -141,10 +148,11 @@ func (r *renewal) run(ctx context.Context) (*held, error) {
 }
 
 // announce tells what the exchange has brought, when it is in use: a watcher that hangs keeps nobody from it.
-func (r *renewal) announce(h *held) {
+func (r *renewal) announce(ctx context.Context, h *held) {
 	if r.got == nil {
 		return
 	}
+	r.log(ctx, r.caller, slog.LevelDebug, "token renewed", slog.Time("expiry", h.token.Expiry))
 	r.tell(Event{Kind: EventRenewed, Expiry: h.token.Expiry})
 	if h.unsaved {
 		r.tell(Event{Kind: EventUnsaved, Expiry: h.token.Expiry, Err: r.kept})
@@ -158,19 +166,26 @@ func (r *renewal) dismiss(ctx context.Context) {
 	}
 }
 
-// refused tells why no exchange is made now for a caller who wants another token than cur.
-func (k *keeper) refused(cur *held, want Want, now time.Time) error {
+// refused tells why no exchange is made now, if the one before it failed.
+func (k *keeper) refused(now time.Time) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	switch {
-	case k.failure != nil && now.Before(k.failure.RetryAt):
+	if k.failure != nil && now.Before(k.failure.RetryAt) {
 		return k.failure
-	case cur.rejected(want) && !k.forced.IsZero() && now.Sub(k.forced) < cur.pause():
-		return fmt.Errorf("%w: it was renewed %v ago because another was",
-			ErrNotRenewable, now.Sub(k.forced).Round(time.Second))
-	default:
+	}
+	return nil
+}
+
+// throttled tells why no exchange is made now for a caller whose token was rejected. Another token that the store may
+// have is his all the same.
+func (k *keeper) throttled(cur *held, want Want, now time.Time) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !cur.rejected(want) || k.forced.IsZero() || now.Sub(k.forced) >= cur.pause() {
 		return nil
 	}
+	return fmt.Errorf("%w: it was renewed %v ago because another was",
+		ErrNotRenewable, now.Sub(k.forced).Round(time.Second))
 }
 
 // pause is the time between two renewals because of rejections.
@@ -191,6 +206,9 @@ func (r *renewal) exchange(ctx context.Context, cur *held) (*held, error) {
 	}
 	if err := r.givenUp(0); err != nil {
 		return nil, err
+	}
+	if r.throttled(cur, r.want, time.Now()) != nil {
+		return nil, errRefused
 	}
 	if err := r.obtain(ctx, r.previous(cur), false); err != nil {
 		r.giveUp(0, err)
@@ -239,8 +257,11 @@ func (r *renewal) obtain(ctx context.Context, prev *Token, unfinished bool) erro
 	for left := r.m.retries; ; left-- {
 		t, err := flight.Catch(func() (*Token, error) { return r.caller.grant.Obtain(ctx, prev) })
 		if err == nil {
-			r.got, err = r.check(t)
-			return err
+			err = r.check(t)
+		}
+		if err == nil || t != nil && t.Refresh.Reveal() != "" {
+			r.got, r.flaw = r.complete(t, err), err
+			return nil
 		}
 		if once && errors.Is(err, ErrInvalidGrant) {
 			return lostError(err, unfinished)
@@ -262,12 +283,24 @@ func (r *renewal) protect() bool {
 	return r.safe
 }
 
-// check returns t with what the manager adds to it.
-func (r *renewal) check(t *Token) (*Token, error) {
-	if t == nil || t.Value.Reveal() == "" {
-		return nil, fmt.Errorf("%w: %w", ErrNoToken, errNoText)
+// check tells whether t can be used. What has control characters could never be sent, and would be kept all the same.
+func (*renewal) check(t *Token) error {
+	switch {
+	case t == nil || t.Value.Reveal() == "":
+		return fmt.Errorf("%w: %w", ErrNoToken, errNoText)
+	case len(t.Value.Reveal()) > maxCredential || strings.ContainsFunc(t.Value.Reveal(), isControl):
+		return fmt.Errorf("%w: the token has a control character, or more than 64 KiB", ErrMalformed)
+	default:
+		return nil
 	}
+}
+
+// complete returns t with what the manager adds to it. Of one with a flaw, only what renews it is left.
+func (r *renewal) complete(t *Token, flaw error) *Token {
 	own := *t
+	if flaw != nil {
+		own.Value, own.Expiry = secrets.Value{}, time.Time{}
+	}
 	if own.Obtained.IsZero() {
 		own.Obtained = time.Now()
 	}
@@ -277,7 +310,7 @@ func (r *renewal) check(t *Token) (*Token, error) {
 	if latest := time.Now().Add(forever); own.Expiry.After(latest) { // a store may not be able to write the year
 		own.Expiry = latest
 	}
-	return &own, nil
+	return &own
 }
 
 // failed takes note of a failure, and returns it with the time of the next try.
@@ -289,6 +322,9 @@ func (r *renewal) failed(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errShiftOver) {
 		return errShiftOver
 	}
+	if errors.Is(err, errRefused) {
+		return err
+	}
 	e := r.postpone(err)
 	switch {
 	case e == nil:
@@ -296,14 +332,30 @@ func (r *renewal) failed(ctx context.Context, err error) error {
 	case r.told:
 		return e
 	}
-	kind := EventFailed
+	kind, level, text := EventFailed, slog.LevelWarn, "token renewal failed"
 	if errors.Is(err, ErrLoginRequired) {
-		kind = EventLost
+		kind, level, text = EventLost, slog.LevelError, "token lost: a new login is required"
 	}
 	r.tell(Event{Kind: kind, Err: err, RetryAt: e.RetryAt})
-	r.caller.logger.LogAttrs(ctx, slog.LevelWarn, "token renewal failed",
+	r.log(ctx, r.caller, level, text,
 		slog.String("error", redact.Line(err.Error())), slog.Time("retry_at", e.RetryAt))
 	return e
+}
+
+// log writes a record about the token to the logger of a connection.
+func (k *keeper) log(ctx context.Context, c caller, level slog.Level, text string, attrs ...slog.Attr) {
+	if k.key.Connection != "" {
+		attrs = append(attrs, slog.String("kept_as", k.key.Connection))
+	}
+	if k.key.Subject != "" {
+		attrs = append(attrs, slog.String("subject", k.key.Subject))
+	}
+	c.logger.LogAttrs(ctx, level, text, append(attrs, slog.String("connection", c.connection))...)
+}
+
+// logThrottled says why the caller gets the answer that rejected his token.
+func (k *keeper) logThrottled(ctx context.Context, c caller, err error) {
+	k.log(ctx, c, slog.LevelInfo, "rejected token not renewed", slog.String("error", err.Error()))
 }
 
 // heed keeps to the time of the next try that another process has set.

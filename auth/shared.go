@@ -41,6 +41,9 @@ func (r *renewal) shared(ctx context.Context, cur *held) (*held, error) {
 		if h != nil || err != nil {
 			return h, err
 		}
+		if r.why != forced && r.throttled(cur, r.want, time.Now()) != nil {
+			return nil, errRefused
+		}
 		h, err = r.update(ctx, cur, rec)
 		switch {
 		case errors.Is(err, errMoved):
@@ -177,6 +180,9 @@ func (r *renewal) underLease(ctx context.Context, cur *held, live Record) (Recor
 		failure := r.failed(ctx, err)
 		if e, ok := errors.AsType[*RenewalError](failure); ok {
 			live.RetryAt = e.RetryAt
+		}
+		if errors.Is(err, ErrLoginRequired) { // the others need not learn it one after the other
+			live.RetryAt = time.Now().Add(maxBackoff)
 		}
 		live.InFlight = !permanent(err)
 		return live, failure

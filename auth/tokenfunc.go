@@ -16,16 +16,28 @@ import (
 // all others. As with [Func], a header that was there before has its old value afterwards; but to Cookie the function
 // may add.
 //
-// On a 401 it asks src for another token, as Bearer does.
-func TokenFunc(src TokenSource, write func(req *http.Request, t *Token) error) Authenticator {
-	return &tokenFunc{description: "TokenFunc", source: src, write: write}
+// On a 401, or the statuses of [RejectedBy], it asks src for another token, as Bearer does.
+func TokenFunc(
+	src TokenSource, write func(req *http.Request, t *Token) error, opts ...RejectionOption,
+) Authenticator {
+	f := &tokenFunc{description: "TokenFunc", source: src, write: write}
+	for _, opt := range opts {
+		if opt == nil {
+			f.fault = errors.Join(f.fault, errors.New("an option is nil"))
+			continue
+		}
+		f.fault = errors.Join(f.fault, f.rejections.set(opt))
+	}
+	return f
 }
 
 type tokenFunc struct {
 	description
-	source TokenSource
-	write  func(req *http.Request, t *Token) error
-	closer io.Closer // of what Bind has bound
+	source     TokenSource
+	write      func(req *http.Request, t *Token) error
+	rejections rejections
+	fault      error     // of the options
+	closer     io.Closer // of what Bind has bound
 }
 
 // wroteKey is the key under which the context of a request has the text of the token that was put on it.
@@ -54,7 +66,7 @@ func (f *tokenFunc) Authenticate(req *http.Request) error {
 // Challenged implements [Challenger].
 func (f *tokenFunc) Challenged(req *http.Request, resp *http.Response) (resend bool, err error) {
 	rejected, ok := req.Context().Value(wroteKey{f}).(secrets.Value)
-	if !ok || resp.StatusCode != http.StatusUnauthorized || lacksScope(resp.Header) {
+	if !ok || !f.rejections.include(resp) {
 		return false, nil
 	}
 	t, err := tokenOf(req.Context(), f.source, Want{Not: rejected})
@@ -70,7 +82,7 @@ func (f *tokenFunc) Challenged(req *http.Request, resp *http.Response) (resend b
 
 // Validate implements [Validator].
 func (f *tokenFunc) Validate() error {
-	faults := []error{validateSource("token source", f.source)}
+	faults := []error{f.fault, validateSource("token source", f.source)}
 	if f.write == nil {
 		faults = append(faults, errNilFunc)
 	}
@@ -87,7 +99,9 @@ func (f *tokenFunc) Bind(host Host) (Authenticator, error) {
 	if err != nil {
 		return nil, fail("token", err)
 	}
-	bound := &tokenFunc{description: f.description, source: source, write: f.write}
+	bound := &tokenFunc{
+		description: f.description, source: source, write: f.write, rejections: f.rejections, fault: f.fault,
+	}
 	bound.closer, _ = source.(io.Closer)
 	return bound, nil
 }
