@@ -68,7 +68,7 @@ var (
 	errNotJSON = errors.New("the answer is not JSON")
 	errNotXML  = errors.New("the answer is not XML")
 	errNotForm = errors.New("the answer is not a form")
-	errTwice   = errors.New("the answer has an object with two members of the same name")
+	errTwice   = errors.New("the answer has two members of the same name")
 	errTooDeep = errors.New("the answer is nested too deeply")
 	errEmptied = errors.New("the answer is empty")
 	errHTML    = errors.New("the answer is HTML: is this the URL?")
@@ -106,8 +106,8 @@ func decode(contentType string, data []byte) (any, error) {
 		}
 	}
 	if data[0] == '<' {
-		if v, err := decodeXML(data); err == nil {
-			return v, nil
+		if v, err := decodeXML(data); err == nil || errors.Is(err, errTwice) {
+			return v, err
 		}
 	}
 	if !utf8.Valid(data) {
@@ -124,7 +124,7 @@ func isPage(media string, data []byte) bool {
 	return data[0] == '<' && media == "text/html" || begins("<!doctype html") || begins("<html")
 }
 
-// decodeForm reads a form. Of several values of one name the first counts.
+// decodeForm reads a form.
 func decodeForm(text string) (any, error) {
 	fields, err := url.ParseQuery(text)
 	if err != nil {
@@ -132,6 +132,9 @@ func decodeForm(text string) (any, error) {
 	}
 	form := make(map[string]any, len(fields))
 	for name, all := range fields {
+		if len(all) > 1 {
+			return nil, errTwice
+		}
 		form[name] = all[0]
 	}
 	return form, nil

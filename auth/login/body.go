@@ -46,7 +46,7 @@ func kindOf(contentType string) kind {
 	switch {
 	case err != nil:
 		return otherBody
-	case strings.HasSuffix(media, "/json") || strings.HasSuffix(media, "+json"):
+	case strings.HasSuffix(media, "/json") || strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "/x-json"):
 		return jsonBody
 	case strings.HasSuffix(media, "/xml") || strings.HasSuffix(media, "+xml"):
 		return xmlBody
@@ -122,8 +122,10 @@ func (f *faults) content(name string, s *Step) *content {
 		c.where, c.media, c.text = "XML", mediaXML, f.template(name+".XML", s.XML)
 	case s.Raw != "":
 		c.where, c.media, c.text = "Raw", rawType(s), f.template(name+".Raw", s.Raw)
-		_, _, err := mime.ParseMediaType(c.media)
+		media, _, err := mime.ParseMediaType(c.media)
 		f.addIf(err != nil, name+".Raw", errRawType)
+		unknown := err == nil && kindOf(c.media) == otherBody && strings.Contains(media, "json")
+		f.addIf(unknown && len(c.text.names()) > 0, name+".Raw", errLikeJSON)
 	case s.Multipart != nil:
 		c.where, c.parts = "Multipart", f.parts(name, s.Multipart)
 	default:
@@ -138,6 +140,7 @@ func (f *faults) content(name string, s *Step) *content {
 var (
 	errNameTemplate = errors.New("only values are templates")
 	errRawType      = errors.New("its ContentType is no media type, and it says how values are escaped")
+	errLikeJSON     = errors.New("values can be escaped for JSON, and not for its relatives: leave the names out")
 	errSecretJSON   = errors.New("there is a secrets.Value in it, which is never encoded: name it in Secrets")
 )
 

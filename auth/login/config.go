@@ -14,7 +14,8 @@ type Config struct {
 	// BaseURL is what the Path of each step is joined to, such as "https://auth.example.com/v1". It may have names in
 	// it. It is required unless each step has a URL.
 	BaseURL string
-	// Endpoint is how the calls are sent: client, trusted certificates, proxy.
+	// Endpoint is how the calls are sent: client, trusted certificates, proxy. Its AllowHTTP is also needed, on this
+	// machine too, where an answer tells the host of a URL of plain http.
 	Endpoint auth.Endpoint
 	// FollowRedirects follows redirects within the origin of a step. By default, and to elsewhere, a redirect is an
 	// error. Cookies of the redirecting answer are not kept.
@@ -49,7 +50,7 @@ type Config struct {
 	Token string
 	// Expiry is the expression of when the token ends: a number or a text of one, see ExpiryForm, a date, or a
 	// duration. It is required unless there is Lifetime, NeverExpires or OnTokenResponse. A number that is not
-	// positive stands for an end that nobody knows.
+	// positive stands for an end that nobody knows. A date without a zone is read as UTC.
 	Expiry string
 	// ExpiryForm says what a number is. The default is [ExpiryAuto].
 	ExpiryForm ExpiryForm
@@ -71,7 +72,8 @@ type Config struct {
 	AllCookies bool
 
 	// OnTokenResponse takes the place of Token, Expiry, Refresh, Extra and cookies: it makes the token of the answers
-	// to all steps. It is called by several goroutines at once. Its errors are masked like all others.
+	// to all steps. It is called by several goroutines at once. Its errors are masked like all others, and show nothing
+	// of the answers either: no text of a body, no cookie and no header but the harmless ones.
 	OnTokenResponse func(ctx context.Context, answers []Answer) (*auth.Token, error)
 }
 
@@ -97,7 +99,8 @@ type Step struct {
 	JSON any
 	// XML is an application/xml document.
 	XML string
-	// Raw is a body of the type ContentType, which says how values are escaped. What is JSON has to be well-formed.
+	// Raw is a body of the type ContentType, which says how values are escaped. What is JSON has to be well-formed; its
+	// relatives, such as application/x-ndjson, take no names.
 	Raw string
 	// ContentType is that of Raw. The default is the Content-Type among Header.
 	ContentType string

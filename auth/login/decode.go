@@ -134,9 +134,13 @@ func readElement(d *xml.Decoder, start xml.StartElement, depth int) (any, error)
 	}
 	members := map[string]any{}
 	for _, a := range start.Attr {
-		if a.Name.Space != "xmlns" && a.Name.Local != "xmlns" {
-			members["@"+a.Name.Local] = a.Value
+		if a.Name.Space == "xmlns" || a.Name.Local == "xmlns" {
+			continue
 		}
+		if _, ok := members["@"+a.Name.Local]; ok {
+			return nil, errTwice
+		}
+		members["@"+a.Name.Local] = a.Value
 	}
 	var text strings.Builder
 	for {

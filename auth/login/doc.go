@@ -45,8 +45,10 @@
 // Extra of a token that this login has not made.
 //
 // A URL that begins with {{name}} takes an absolute URL from there. One that an answer has brought may be any https
-// URL, or http on this machine, whatever Endpoint says of plain http: the service that tells it decides who gets the
-// secrets of that step. Where it does not have to, let it tell a part: "https://{{tenant}}.example.com/login".
+// URL: the service that tells it decides who gets the secrets of that step. Plain http has to be permitted by
+// Endpoint's AllowHTTP, and is then for this machine only; a host of an answer in a URL that you begin with http:// has
+// to be permitted as well. Where the service does not have to, let it tell a part:
+// "https://{{tenant}}.example.com/login".
 //
 // # Expressions
 //
@@ -65,9 +67,10 @@
 // not is refused with a hint. An expression is compiled once, by New. What it takes is at most 64 KiB long. If it finds
 // nothing, the error shows the expression and where it ended, and of the answer nothing.
 //
-// In JSON, an object with two members of one name is not read, and whole numbers are exact, however long. In XML, an
-// element is a member of the one around it, a repeated one a list, and an attribute a member with @ before its name:
-// body.response.session['@id']. Text beside children is the member '#text'. Prefixes of names are left out.
+// What has two members of one name is not read: an object in JSON, a form, the attributes of an element in XML. In
+// JSON, whole numbers are exact, however long. In XML, an element is a member of the one around it, a repeated one a
+// list, and an attribute a member with @ before its name: body.response.session['@id']. Text beside children is the
+// member '#text'. Prefixes of names are left out.
 //
 // # When a token ends
 //

@@ -95,8 +95,12 @@ func ExampleConfig_start() {
 }
 
 func ExampleFields() {
-	fmt.Println(login.Fields("grant_type", "password", "username", "{{user}}"))
-	// Output: [{grant_type password} {username {{user}}}]
+	for _, f := range login.Fields("grant_type", "password", "username", "{{user}}") {
+		fmt.Println(f.Name, "=", f.Value)
+	}
+	// Output:
+	// grant_type = password
+	// username = {{user}}
 }
 
 func ExampleSendCookies() {

@@ -26,14 +26,16 @@ type exchange struct {
 	secret  []string        // what errors may not show
 	jar     jar
 	replies []*reply
+	brought string // a new refresh token that takes the place of the one before; empty if there is none
 }
 
-// exchange runs the plan. before is the token that the steps start from, nil if there is none.
+// exchange runs the plan. before is the token that the steps start from, nil if there is none. Beside an error there
+// may be a token without a text, see [exchange.kept].
 func (g *grant) exchange(ctx context.Context, p plan, before *auth.Token) (*auth.Token, error) {
 	x := &exchange{grant: g, plan: p, values: values{}, found: map[string]bool{}, before: before}
 	t, err := x.run(ctx)
 	if err != nil {
-		return nil, x.mask(err)
+		return x.kept(), x.mask(err)
 	}
 	return t, nil
 }
@@ -169,22 +171,31 @@ func (x *exchange) send(ctx context.Context, caller *tokencall.Caller, i int, s 
 	return nil
 }
 
-// checkFound refuses a URL that an answer leads to, and that would show to everybody what is sent there. Endpoint's
-// AllowHTTP is for what the configuration says. Errors do not show the host that the answer names.
+// checkFound refuses plain http to where an answer leads: it would show to everybody what is sent there, and services
+// on this machine often trust whoever reaches them. Endpoint's AllowHTTP speaks for this machine, and for a URL whose
+// http:// the configuration has written. Errors do not show the host that the answer names.
 func (x *exchange) checkFound(s *step, u *url.URL) error {
 	where, t := "URL", s.url
 	if len(t) == 0 {
 		where, t = "BaseURL", s.base
 	}
-	if !x.found[t[0].name] {
+	names := t.hostNames()
+	i := slices.IndexFunc(names, func(name string) bool { return x.found[name] })
+	if i < 0 {
 		return nil
 	}
-	x.secret = append(x.secret, u.Hostname())
-	o, err := origin.Of(u)
-	if err == nil && !o.Secure() && !o.Loopback() {
-		err = inField(where, inName(t[0].name, errFoundHTTP))
+	whole := t[0].name != ""
+	if whole {
+		x.secret = append(x.secret, u.Hostname())
 	}
-	return err
+	o, err := origin.Of(u)
+	if err != nil || o.Secure() {
+		return err
+	}
+	if x.grant.config.Endpoint.AllowHTTP && (o.Loopback() || !whole) {
+		return nil
+	}
+	return inField(where, inName(names[i], errFoundHTTP))
 }
 
 // outcome returns why the call has failed, beside its status. A redirect that stands for success is none.
@@ -242,10 +253,16 @@ func (x *exchange) env() environment {
 	return env
 }
 
-// mask hides the secrets of this exchange in the text of err.
+// mask hides the secrets of this exchange in the text of err. What is masked in an [*Error] is its cause, so that
+// errors.As finds no other one in it.
 func (x *exchange) mask(err error) error {
+	if e, ok := err.(*Error); ok && e.Err != nil { //nolint:errorlint // the outermost one
+		own := *e
+		own.Err = x.mask(e.Err)
+		return &own
+	}
 	text := err.Error()
-	if shown := redact.NewScrubber(nil, "", "", x.secret).Text(text); shown != text {
+	if shown := redact.NewScrubber(nil, "", "", x.secret).Echo(text); shown != text {
 		return &masked{text: shown, err: err}
 	}
 	return err

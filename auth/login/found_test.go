@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -199,17 +200,19 @@ func TestStartWithExtra(t *testing.T) {
 	})
 }
 
-// What an answer calls a URL is followed over https, or on this machine; AllowHTTP does not speak for answers.
+// What an answer calls a URL is followed over https; AllowHTTP speaks for this machine only.
 func TestFoundURL(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		place string
+		allow bool
 		ok    bool
 	}{
-		"S17 https":                       {"https://found.example.test", true},
-		"S17 plain http":                  {"http://found.example.test", false},
-		"S17 plain http, in other words":  {"HTTP://found.example.test", false},
-		"S17 plain http, on this machine": {"http://127.0.0.1:8080", true},
+		"S17 https":                                  {"https://found.example.test", false, true},
+		"S17 plain http":                             {"http://found.example.test", true, false},
+		"S17 plain http, in other words":             {"HTTP://found.example.test", true, false},
+		"S17 plain http, on this machine":            {"http://127.0.0.1:8080", false, false},
+		"S17 plain http, on this machine, permitted": {"http://127.0.0.1:8080", true, true},
 	} {
 		for _, by := range []string{"Save", "Start", "BaseURL"} {
 			t.Run(name+" by "+by, func(t *testing.T) {
@@ -229,17 +232,62 @@ func TestFoundURL(t *testing.T) {
 				case "BaseURL":
 					cfg.BaseURL, cfg.Steps[0].URL, cfg.Steps[0].Path = "{{instance_url}}", "", "/x"
 				}
-				cfg.Token, cfg.Endpoint.AllowHTTP = "body.access_token", true
+				cfg.Token, cfg.Endpoint.AllowHTTP = "body.access_token", tt.allow
 				_, err := bind(t, n, cfg).Obtain(t.Context(), nil)
 				if tt.ok != (err == nil) || tt.ok != (s.Conns() == 1) {
 					t.Errorf("error is %v after %d connections", err, s.Conns())
 				}
 				if !tt.ok {
-					wantText(t, err, "is of an answer, and neither https nor on this machine")
+					wantText(t, err, "is of an answer, and leads to plain http: Endpoint.AllowHTTP")
 				}
 			})
 		}
 	}
+	for _, allow := range []bool{false, true} {
+		for name, step := range map[string]login.Step{
+			"URL": {URL: "http://{{instance_url}}:8080/x"}, "part of the URL": {URL: "http://127.0.0.{{n}}:8080/x"},
+			"BaseURL": {Path: "/x"},
+		} {
+			t.Run(fmt.Sprintf("S17 a host on this machine in %s, AllowHTTP %v", name, allow), func(t *testing.T) {
+				t.Parallel()
+				n := connectiontest.NewNetwork(t)
+				s := n.Serve("http://127.0.0.1:8080", reply(`{"token":"t1"}`))
+				cfg := exchanged("127.0.0.1")
+				step.Form, step.Save = login.Fields("t", "{{token}}"), map[string]string{"n": "'1'"}
+				cfg.BaseURL, cfg.Steps, cfg.Endpoint.AllowHTTP = "http://{{instance_url}}:8080", []login.Step{step}, allow
+				if step.URL == "http://127.0.0.{{n}}:8080/x" {
+					cfg.Steps = append([]login.Step{{URL: "https://first.example.test", Save: step.Save}}, cfg.Steps...)
+					n.Serve("https://first.example.test", connectiontest.Status(200))
+				}
+				_, err := bind(t, n, cfg).Obtain(t.Context(), nil)
+				if allow != (err == nil) || allow != (s.Conns() == 1) {
+					t.Errorf("error is %v after %d connections", err, s.Conns())
+				}
+			})
+		}
+	}
+	t.Run("S17 a path on this machine", func(t *testing.T) {
+		t.Parallel()
+		n := connectiontest.NewNetwork(t)
+		n.Serve("http://127.0.0.1:8080", reply(`{"token":"t1"}`))
+		cfg := exchanged("found")
+		cfg.Steps[0].URL = "http://127.0.0.1:8080/{{instance_url}}"
+		if _, err := bind(t, n, cfg).Obtain(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("S17 a renewal where the login has led", func(t *testing.T) {
+		t.Parallel()
+		before := known()
+		before.Extra["api"] = secrets.Static("http://127.0.0.1:8080")
+		n := connectiontest.NewNetwork(t)
+		s := n.Serve("http://127.0.0.1:8080", reply(`{"token":"t2"}`))
+		_, err := bind(t, n, tenanted()).Obtain(t.Context(), before)
+		wantText(t, err, "leads to plain http")
+		if s.Conns() != 0 {
+			t.Errorf("%d connections", s.Conns())
+		}
+	})
 	t.Run("S17 what the configuration says", func(t *testing.T) {
 		t.Parallel()
 		n := connectiontest.NewNetwork(t)

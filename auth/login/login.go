@@ -30,7 +30,9 @@ const (
 // [io.Closer], for the idle connections that are its own.
 //
 // Errors of Obtain are [*Error], [*MissingError], those of a [secrets.Provider], of Start, or of the configuration's
-// functions. Secrets of four bytes and more are masked in them. The grant is safe for concurrent use if these are.
+// functions. Secrets of four bytes and more are masked in them. If the answers of a renewal bring a new refresh token
+// but no token that can be used, Obtain returns a token beside the error, which has no text and the new refresh token.
+// The grant is safe for concurrent use if the functions and providers of the configuration are.
 func New(cfg Config) auth.Grant {
 	g := &grant{config: snapshot(cfg)}
 	g.fault = g.compile()
@@ -141,11 +143,19 @@ func (g *grant) newTraits() auth.Traits {
 	return auth.Traits{OneTime: oneTime, Interactive: interactive, Retryable: !oneTime, Config: g.identity()}
 }
 
-// identity is a hash of what tells this login from others. Secrets count by their names.
+// identity is a hash of what tells this login from others. Secrets count by their names, and by where they come from as
+// far as they tell: of two constants nobody can tell.
 func (g *grant) identity() string {
 	cfg := &g.config
+	references := make(map[string]string, len(cfg.Secrets))
+	for name, p := range cfg.Secrets {
+		references[name] = ""
+		if s, ok := p.(fmt.Stringer); ok {
+			references[name] = s.String()
+		}
+	}
 	parts := []any{
-		cfg.BaseURL, cfg.Params, slices.Sorted(maps.Keys(cfg.Secrets)), cfg.Steps, cfg.Renew,
+		cfg.BaseURL, cfg.Params, references, cfg.Steps, cfg.Renew,
 		cfg.Token, cfg.Expiry, cfg.ExpiryForm, cfg.Lifetime, cfg.NeverExpires, cfg.Refresh, cfg.Extra,
 		cfg.Cookies, cfg.AllCookies, cfg.OnTokenResponse != nil, cfg.Compute != nil, cfg.MinAge,
 	}
@@ -205,9 +215,7 @@ func (g *grant) Close() error {
 func (g *grant) Validate() error { return g.fault }
 
 // String implements [fmt.Stringer].
-func (g *grant) String() string {
-	return fmt.Sprintf("Login with %d steps, and %d to renew", len(g.login.steps), len(g.renew.steps))
-}
+func (g *grant) String() string { return g.config.String() }
 
 // Format implements [fmt.Formatter], so that no verb reaches the fields.
-func (g *grant) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, g.String()) }
+func (g *grant) Format(f fmt.State, _ rune) { write(f, g.String()) }

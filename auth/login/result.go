@@ -58,7 +58,7 @@ func (x *exchange) own(ctx context.Context) (*auth.Token, error) {
 	}
 	t, err := hook(ctx, answers)
 	if err != nil {
-		return nil, fmt.Errorf("OnTokenResponse: %w", err)
+		return nil, x.ofHook(err)
 	}
 	if t == nil || t.Value.Reveal() == "" {
 		return nil, fmt.Errorf("OnTokenResponse: %w", ErrTokenNotFound)
@@ -70,6 +70,12 @@ func (x *exchange) own(ctx context.Context) (*auth.Token, error) {
 // read reads the token where the expressions say that it is.
 func (x *exchange) read(last *reply) (*auth.Token, error) {
 	g, env := x.grant, x.env()
+	if g.refresh != nil {
+		if refresh, ok := textOf(g.refresh.run(env)); ok {
+			x.brought = refresh
+			x.secret = append(x.secret, refresh)
+		}
+	}
 	text, err := x.text(last, env)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTokenNotFound, err)
@@ -80,10 +86,8 @@ func (x *exchange) read(last *reply) (*auth.Token, error) {
 		t.Refresh = x.before.Refresh
 		maps.Copy(t.Extra, x.before.Extra)
 	}
-	if g.refresh != nil {
-		if refresh, ok := textOf(g.refresh.run(env)); ok {
-			t.Refresh = secrets.Static(refresh)
-		}
+	if x.brought != "" {
+		t.Refresh = secrets.Static(x.brought)
 	}
 	for name, e := range g.extra {
 		if value, ok := textOf(e.run(env)); ok {
@@ -92,6 +96,15 @@ func (x *exchange) read(last *reply) (*auth.Token, error) {
 	}
 	t.Expiry, err = g.end(env, last)
 	return t, err
+}
+
+// kept returns what is left of a renewal that has failed: a token without a text, that has the new refresh token; nil
+// if there is none. The one before may not be good any more.
+func (x *exchange) kept() *auth.Token {
+	if !x.plan.renew || x.brought == "" {
+		return nil
+	}
+	return &auth.Token{Refresh: secrets.Static(x.brought), Extra: x.before.Extra}
 }
 
 // text returns the text of the token.

@@ -56,6 +56,27 @@ func (t template) names() []string {
 	return names
 }
 
+// hostNames returns the names in the scheme and the host of a URL.
+func (t template) hostNames() []string {
+	var names []string
+	for i, p := range t {
+		text := p.text
+		if i == 0 {
+			if p.name != "" { // the whole URL, behind which a path begins
+				return []string{p.name}
+			}
+			_, text, _ = strings.Cut(text, "://")
+		}
+		if strings.ContainsAny(text, "/?") {
+			break
+		}
+		if p.name != "" {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
 // values are what stands for the names.
 type values map[string]string
 

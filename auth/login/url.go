@@ -19,7 +19,7 @@ var (
 	errNoURL     = errors.New("it is not a URL")
 	errUser      = errors.New("there is a user name or a password in it: use Basic")
 	errAbsolute  = errors.New("is not an absolute URL of http or https without user name and fragment")
-	errFoundHTTP = errors.New("is of an answer, and neither https nor on this machine")
+	errFoundHTTP = errors.New("is of an answer, and leads to plain http: Endpoint.AllowHTTP permits it on this machine")
 	errSlash     = errors.New("behind the name that it begins with stands no /, or its value has a query")
 	errDot       = errors.New("there is a dot segment in the path, which would lead out of it")
 	errEscape    = errors.New("there is a % that begins no escape")

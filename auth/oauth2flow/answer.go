@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	mostToken = 64 << 10 // bytes of a token
-	mostExtra = 32       // further members that are kept
-	mostValue = 4 << 10  // bytes of each
+	mostToken  = 64 << 10 // bytes of a token
+	mostScopes = 1000     // of an answer
+	mostExtra  = 32       // further members that are kept
+	mostValue  = 4 << 10  // bytes of each
 )
 
 // readObject returns the object that an answer is, or the error that it tells of.
@@ -102,9 +103,10 @@ func (c *Client) checkType(o *object) error {
 	return nil
 }
 
-// granted returns the scopes that an answer tells: a text, or an array of texts as some servers send it.
+// granted returns the scopes that an answer tells: a text, or an array of texts as some servers send it. One that is
+// there and empty grants nothing, which is not the same as one that is missing.
 func (c *Client) granted(o *object) ([]string, error) {
-	if o.absent(fieldScope) {
+	if raw := string(o.values[fieldScope]); raw == "" || raw == "null" {
 		return nil, nil
 	}
 	var list []string
@@ -113,7 +115,16 @@ func (c *Client) granted(o *object) ([]string, error) {
 	} else if json.Unmarshal(o.values[fieldScope], &list) != nil {
 		return nil, errors.New("scope is not a text")
 	}
-	return c.split(list), nil
+	scopes := c.split(list)
+	switch {
+	case len(scopes) > mostScopes:
+		return nil, fmt.Errorf("scope has more than %d scopes", mostScopes)
+	case len(scopes) == 0 && c.RequireScopes:
+		return nil, fmt.Errorf("%w: there are none", ErrScopes)
+	case len(scopes) == 0:
+		return nil, nil
+	}
+	return scopes, nil
 }
 
 // split returns the single scopes of texts that may hold several.
@@ -122,27 +133,43 @@ func (c *Client) split(texts []string) []string {
 	return strings.FieldsFunc(strings.Join(texts, c.separator()), isBetween)
 }
 
-// checkScopes compares the scopes of an answer with those that were asked for, and with those before a refresh.
+// checkScopes compares the scopes of an answer with those that were asked for, and with those before a refresh. If the
+// server had not told these, they were what was asked for (RFC 6749, section 5.1).
 func (c *Client) checkScopes(granted []string, before *auth.Token) error {
 	if len(granted) == 0 {
 		return nil // they are what was asked for (RFC 6749, section 5.1)
 	}
+	asked := c.split(c.Scopes)
 	if c.RequireScopes {
-		for _, scope := range c.split(c.Scopes) {
-			if !slices.Contains(granted, scope) {
-				return fmt.Errorf("%w: %q is missing", ErrScopes, scope)
-			}
+		if scope, ok := beyond(granted, asked); ok {
+			return fmt.Errorf("%w: %q is missing", ErrScopes, scope)
 		}
 	}
-	if before == nil || len(before.Scopes) == 0 {
+	if before == nil {
 		return nil
 	}
-	for _, scope := range granted {
-		if !slices.Contains(before.Scopes, scope) {
-			return fmt.Errorf("%w: there are more than before the refresh (RFC 6749, section 6)", ErrScopes)
-		}
+	allowed := before.Scopes
+	if len(allowed) == 0 {
+		allowed = asked
+	}
+	if _, ok := beyond(allowed, granted); ok && len(allowed) > 0 {
+		return fmt.Errorf("%w: there are more than before the refresh (RFC 6749, section 6)", ErrScopes)
 	}
 	return nil
+}
+
+// beyond returns the first of those scopes that is not among the known ones.
+func beyond(known, scopes []string) (string, bool) {
+	set := make(map[string]bool, len(known))
+	for _, scope := range known {
+		set[scope] = true
+	}
+	for _, scope := range scopes {
+		if !set[scope] {
+			return scope, true
+		}
+	}
+	return "", false
 }
 
 // extra returns the texts and numbers of an answer that nobody else reads.

@@ -148,7 +148,10 @@ func (a *assertion) validate() error {
 }
 
 func (a *assertion) clientAuth(name string, needsSecret bool) ClientAuth {
-	return ClientAuth{name: name, needsSecret: needsSecret, apply: a.apply, validate: a.validate}
+	says := JWT{Audience: a.jwt.Audience, Claims: a.jwt.Claims} // without the key, which may be replaced
+	return ClientAuth{
+		name: name, needsSecret: needsSecret, apply: a.apply, validate: a.validate, config: says.identity(),
+	}
 }
 
 // apply puts a new assertion on the request.

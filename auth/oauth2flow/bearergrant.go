@@ -24,7 +24,7 @@ func Assertion(c Client, grantType string, assertion secrets.Provider) auth.Gran
 		kind:      "assertion",
 		anonymous: true,
 		exposed:   true,
-		config:    []string{grantType},
+		config:    []string{grantType, reference(assertion)},
 		traits:    auth.Traits{Retryable: true},
 	}
 	if grantType == "" {

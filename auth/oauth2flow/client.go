@@ -38,7 +38,8 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	Scopes []string
 	// ScopeSeparator stands between the scopes, a space unless it is set (RFC 6749, section 3.3).
 	ScopeSeparator string
-	// RequireScopes makes an answer an error that says it grants less than Scopes.
+	// RequireScopes makes an answer an error that says it grants less than Scopes, or nothing. One that says nothing
+	// grants what was asked for.
 	RequireScopes bool
 	// Resources are the services that the token is for (RFC 8707): absolute URIs without fragment, each a parameter
 	// of its own.
@@ -61,7 +62,8 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	// answer without a type is of type Bearer.
 	AcceptTokenTypes []string
 	// ExpiryField is the member of an answer that tells when the token ends, if it is none of expires_in, expires_on
-	// and expires_at. Its value is seconds, a time since 1970 in seconds or milliseconds, a date or a duration.
+	// and expires_at. Its value is seconds, a time since 1970 in seconds or milliseconds, a date or a duration. A date
+	// without a zone is read as UTC.
 	ExpiryField string
 	// AcceptForm accepts answers that are a form, if their Content-Type says so.
 	AcceptForm bool

@@ -20,6 +20,7 @@ type ClientAuth struct {
 	// apply puts the credentials of one attempt on a request.
 	apply    func(ctx context.Context, c *Client, req *tokenRequest) error
 	validate func() error // may be nil
+	config   string       // tells two of one name apart; holds no secret
 }
 
 // String implements [fmt.Stringer].

@@ -10,7 +10,8 @@ import (
 )
 
 // config returns a hash of what tells the tokens of one configuration from those of another. Secrets are not in it, so
-// that they can be changed without a new login, but for those that stand in Params and Header.
+// that they can be changed without a new login, but for those that stand in Params and Header. Of a provider there is
+// what tells it from others, see [reference]: nothing of a [secrets.Value].
 func (c *Client) config(kind []string) string {
 	var text strings.Builder
 	list := func(items ...string) {
@@ -20,7 +21,8 @@ func (c *Client) config(kind []string) string {
 		}
 	}
 	list(kind...)
-	list(c.TokenURL, c.ID, c.method().name, strings.Join(c.Scopes, c.separator()))
+	method := c.method()
+	list(c.TokenURL, c.refreshURL(), c.ID, method.name, method.config, strings.Join(c.Scopes, c.separator()))
 	list(c.Resources...)
 	for _, p := range c.Params {
 		list(p.Name, p.Value)

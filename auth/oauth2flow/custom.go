@@ -35,9 +35,10 @@ func CustomGrant(c Client, x Custom) auth.Grant {
 		renewal:   renewRefresh,
 		anonymous: true,
 		exposed:   len(names) > 0,
-		config:    append([]string{x.GrantType}, names...),
+		config:    []string{x.GrantType},
 	}
 	for _, name := range names {
+		f.config = append(f.config, name, reference(x.Secrets[name]))
 		f.require(fmt.Sprintf("Secrets: %q", name), x.Secrets[name])
 		if name == "" || isReservedSecret(name) {
 			f.faults = append(f.faults, fmt.Errorf("Secrets: %q has a place of its own", name))

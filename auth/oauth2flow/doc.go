@@ -27,6 +27,9 @@
 // twice is an error, so that two readers cannot see two answers. A token of another type than Bearer, with a control
 // byte or with a space is refused before it is used.
 //
+// An answer that is refused, for its scopes, say, may have brought a new refresh token, in place of the one that was
+// used. Obtain then returns a token beside the error, which has no text and this refresh token.
+//
 // # Errors
 //
 // What the server refuses is an [*Error], which matches [auth.ErrInvalidGrant] or [auth.ErrClientRejected] if a

@@ -147,7 +147,7 @@ func refusal(a *tokencall.Answer, o *object, req *tokenRequest) *Error {
 	if o == nil {
 		return e
 	}
-	if code, _ := o.text("error"); len(code) <= mostCode && redact.Line(scrub.Text(code)) == code {
+	if code, _ := o.text("error"); len(code) <= mostCode && redact.Line(scrub.Echo(code)) == code {
 		e.Code = code
 	}
 	description, _ := o.text("error_description")
@@ -159,7 +159,7 @@ func refusal(a *tokencall.Answer, o *object, req *tokenRequest) *Error {
 
 // excerpt returns the beginning of what a server wrote, in one line and without secrets.
 func excerpt(text string, scrub redact.Scrubber) string {
-	line := redact.Printable(scrub.Text(text))
+	line := redact.Printable(scrub.Echo(text))
 	if len(line) <= mostDescription {
 		return line
 	}

@@ -230,6 +230,38 @@ func TestS47Echoes(t *testing.T) {
 	hides(t, oauth2flow.Custom{Secrets: map[string]secrets.Provider{"k": secrets.Static(password)}}, all...)
 }
 
+// TestEscapedEchoes has servers that send a secret back in other letters.
+func TestS47EscapedEchoes(t *testing.T) {
+	t.Parallel()
+	const secret = "p&ss/<w0rd>'9 x"
+	for name, echo := range map[string]string{
+		"S47 HTML":                       "100% bad: p&amp;ss/&lt;w0rd&gt;&#39;9 x",
+		"S47 HTML, in another way":       "bad: p&#x26;ss&#47;<w0rd>'9 x",
+		"S47 percent":                    "100% bad: p%26ss%2f%3cw0rd%3e%279%20x",
+		"S47 percent, with a plus":       "bad: a=p%26ss%2f%3cw0rd%3e%279+x&b=%zz",
+		"S47 percent in HTML":            "bad: p&#37;26ss%2f%3cw0rd%3e%279+x",
+		"S47 percent of percent":         "bad: p%2526ss%252f%253cw0rd%253e%25279%2520x",
+		"S47 JSON":                       `bad: p\u0026ss\/<w0rd>'9 x`,
+		"S47 one letter that is escaped": "bad: p&ss/<w0r%64>'9 x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, connectiontest.JSON(400, object{
+				"error": "invalid_client", "error_description": echo, "error_uri": "https://e.test/?" + echo,
+			}))
+			c := clientOf(s, func(c *client) { c.Secret = secrets.Static(secret) })
+			e := as[*oauth2flow.Error](t, refused(t, oauth2flow.ClientCredentials(c), nil))
+			equal(t, "texts", []string{e.Code, e.Description, e.URI}, []string{"invalid_client", "[REDACTED]", "[REDACTED]"})
+		})
+	}
+	t.Run("what is escaped and no secret is shown", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, connectiontest.JSON(400, object{"error": "x", "error_description": "a &amp; b%2fc+d"}))
+		e := as[*oauth2flow.Error](t, refused(t, oauth2flow.ClientCredentials(clientOf(s)), nil))
+		equal(t, "description", e.Description, "a &amp; b%2fc+d")
+	})
+}
+
 func TestFaultsOfTheNetwork(t *testing.T) {
 	t.Parallel()
 	t.Run("a refused connection", func(t *testing.T) {

@@ -37,7 +37,8 @@ type Exchange struct {
 	ActorType string
 	// Audiences are the services that the new token is for, by the names that the server knows.
 	Audiences []string
-	// RequestedType is the type that the new token is to be of; the server decides if it is empty.
+	// RequestedType is the type that the new token is to be of, and an answer of another type is refused. If it is empty
+	// the server decides, but for [TypeIDToken] and [TypeRefreshToken], which are refused.
 	RequestedType string
 }
 
@@ -57,10 +58,12 @@ func TokenExchange(c Client, x Exchange) auth.Grant {
 		kind:      kindExchange,
 		anonymous: true,
 		exposed:   true,
-		config:    append([]string{x.SubjectType, x.ActorType, x.RequestedType}, x.Audiences...),
-		traits:    auth.Traits{Retryable: true},
-		fill:      x.fill,
-		accept:    acceptIssued,
+		config: append([]string{
+			x.SubjectType, x.ActorType, x.RequestedType, reference(x.Subject), reference(x.Actor),
+		}, x.Audiences...),
+		traits: auth.Traits{Retryable: true},
+		fill:   x.fill,
+		accept: x.accept,
 	}
 	f.require("Subject", x.Subject)
 	if x.Actor != nil {
@@ -95,10 +98,17 @@ func (x Exchange) fill(ctx context.Context, req *tokenRequest) error {
 	return nil
 }
 
-// acceptIssued refuses an answer that does not tell what it issued (RFC 8693, section 2.2.1).
-func acceptIssued(o *object) error {
-	if text, _ := o.text(issuedType); text == "" {
+var errIssued error = &misfit{issuedType + " is not what was asked for, see RequestedType"}
+
+// accept refuses an answer that does not tell what it issued (RFC 8693, section 2.2.1), or that it is another type than
+// the one that was asked for.
+func (x Exchange) accept(o *object) error {
+	switch text, _ := o.text(issuedType); {
+	case text == "":
 		return fmt.Errorf("%s is missing, empty or not a text", issuedType)
+	case text == x.RequestedType:
+	case x.RequestedType != "", text == TypeIDToken, text == TypeRefreshToken: // which are not for an API
+		return errIssued
 	}
 	return nil
 }

@@ -95,13 +95,18 @@ func (g *grant) exchange(ctx context.Context) (*auth.Token, error) {
 		g.client.addScopes(req)
 		return g.fill(ctx, req)
 	}, g.accept)
-	if err == nil && g.renewal == renewAnew {
-		t.Refresh = secrets.Value{}
+	if t == nil || g.renewal != renewAnew {
+		return t, err
 	}
-	return t, err
+	if err != nil {
+		return nil, err
+	}
+	t.Refresh = secrets.Value{}
+	return t, nil
 }
 
-// call sends one request to the token endpoint, and returns the token of the answer.
+// call sends one request to the token endpoint, and returns the token of the answer. An answer that cannot be used may
+// have taken the place of a refresh token all the same: then that is returned beside the error.
 func (g *grant) call(
 	ctx context.Context, target string, before *auth.Token,
 	fill func(req *tokenRequest) error, accept func(o *object) error,
@@ -126,9 +131,18 @@ func (g *grant) call(
 		err = accept(o)
 	}
 	if err != nil {
-		return nil, unusable(a, req, err)
+		return onlyRefresh(o), unusable(a, req, err)
 	}
 	return t, nil
+}
+
+// onlyRefresh returns a token without a text, that has the refresh token of an answer; nil if there is none.
+func onlyRefresh(o *object) *auth.Token {
+	refresh, err := tokenText(o, fieldRefreshToken)
+	if err != nil {
+		return nil
+	}
+	return &auth.Token{Refresh: secrets.Static(refresh)}
 }
 
 // Traits implements [auth.Grant].

@@ -13,6 +13,7 @@ import (
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/oauth2flow"
+	"github.com/restconn/restconn/auth/tokenstore"
 	"github.com/restconn/restconn/connection/connectiontest"
 	"github.com/restconn/restconn/secrets"
 )
@@ -172,6 +173,22 @@ func TestS26Scopes(t *testing.T) {
 			want: []string{"read"},
 		},
 		{name: "a refresh after an answer without scopes", answer: `"read"`, before: []string{}, want: []string{"read"}},
+		{
+			name: "S26 a refresh grants more than was asked for, and the answer before did not tell", answer: `"read admin"`,
+			asked: []string{"read"}, before: []string{}, fails: true,
+		},
+		{
+			name: "S26 a refresh grants what was asked for", answer: `"b a"`, asked: []string{"a b"}, before: []string{},
+			want: []string{"b", "a"},
+		},
+		{name: "S26 none, where some are required", answer: `""`, asked: []string{"read"}, require: true, fails: true},
+		{name: "S26 a space", answer: `" "`, asked: []string{"read"}, require: true, fails: true},
+		{name: "S26 an empty array", answer: `[]`, asked: []string{"read"}, require: true, fails: true},
+		{name: "S26 an array of nothing", answer: `[""]`, asked: []string{"read"}, require: true, fails: true},
+		{
+			name: "S26 separators alone", answer: `",,"`, asked: []string{"read"}, separator: ",", require: true, fails: true,
+		},
+		{name: "none, where none are required", answer: `""`, asked: []string{"read"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -193,6 +210,109 @@ func TestS26Scopes(t *testing.T) {
 				return
 			}
 			equal(t, "scopes", obtain(t, g, before).Scopes, test.want)
+		})
+	}
+}
+
+// A list that is longer than anybody's is refused before anything is compared with it.
+func TestS26ManyScopes(t *testing.T) {
+	t.Parallel()
+	for many, ok := range map[int]bool{1000: true, 1001: false, 200_000: false} {
+		all := strings.Repeat("abc ", many)
+		s := serve(t, connectiontest.JSON(200, object{"access_token": "t1", "scope": all}))
+		before := prev("r1")
+		before.Scopes = strings.Fields(all)
+		token, err := oauth2flow.Refresh(clientOf(s), nil).Obtain(t.Context(), before)
+		if ok {
+			equal(t, "scopes", len(token.Scopes), many)
+			continue
+		}
+		_ = as[*oauth2flow.AnswerError](t, err)
+	}
+}
+
+// A refresh token that took the place of the one before outlives the answer that it came in.
+func TestRefreshTokenIsLeft(t *testing.T) {
+	t.Parallel()
+	const mac, admin = `"token_type":"mac"`, `"scope":"read admin"`
+	owner := oauth2flow.ResourceOwner{Username: "b", Password: secrets.Static("p"), AcceptRisk: true}
+	password := func(c client) auth.Grant { return oauth2flow.Password(c, owner) }
+	custom := func(c client) auth.Grant { return oauth2flow.CustomGrant(c, oauth2flow.Custom{}) }
+	refresh := func(c client) auth.Grant { return oauth2flow.Refresh(c, secrets.Static("r1")) }
+	for name, c := range map[string]struct {
+		grant  func(c client) auth.Grant
+		prev   *auth.Token
+		answer string
+		want   string // the refresh token beside the error; empty for no token
+	}{
+		"a refresh, another type":          {refresh, prev("r1"), mac + `,"refresh_token":"r2"`, "r2"},
+		"a refresh, more scopes":           {refresh, prev("r1"), admin + `,"refresh_token":"r2"`, "r2"},
+		"a refresh, an expiry of its own":  {refresh, prev("r1"), `"end":"x","refresh_token":"r2"`, "r2"},
+		"the first refresh":                {refresh, nil, mac + `,"refresh_token":"r2"`, "r2"},
+		"a refresh, no new one":            {refresh, prev("r1"), mac, ""},
+		"a refresh, one that is malformed": {refresh, prev("r1"), mac + `,"refresh_token":"r 2"`, ""},
+		"password, refreshed":              {password, prev("r1"), mac + `,"refresh_token":"r2"`, "r2"},
+		"password":                         {password, nil, mac + `,"refresh_token":"r2"`, "r2"},
+		"custom":                           {custom, nil, mac + `,"refresh_token":"r2"`, "r2"},
+		"client credentials keep none":     {oauth2flow.ClientCredentials, nil, mac + `,"refresh_token":"r2"`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, text(`{"access_token":"LEAK",`+c.answer+`}`))
+			if c.prev != nil {
+				c.prev.Scopes = []string{"read"}
+			}
+			got, err := c.grant(clientOf(s, func(c *client) { c.ExpiryField = "end" })).Obtain(t.Context(), c.prev)
+			_ = as[*oauth2flow.AnswerError](t, err)
+			hides(t, err, "LEAK", "r2")
+			if c.want == "" {
+				equal(t, "there is a token", got != nil, false)
+				return
+			}
+			if got == nil {
+				t.Fatal("there is no token")
+			}
+			equal(t, "texts", []string{got.Value.Reveal(), got.Refresh.Reveal()}, []string{"", c.want})
+			if c.prev != nil {
+				equal(t, "scopes", got.Scopes, c.prev.Scopes)
+			}
+		})
+	}
+	t.Run("what it goes back to", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, text(`{"access_token":"t1","token_type":"mac","refresh_token":"r2"}`))
+		got, err := refresh(clientOf(s)).Obtain(t.Context(), nil)
+		is(t, err, oauth2flow.ErrTokenType)
+		equal(t, "there is a note", got.Extra[oauth2flow.ExtraInitial].Reveal() != "", true)
+	})
+}
+
+func TestIssuedType(t *testing.T) {
+	t.Parallel()
+	const access, id, refresh = oauth2flow.TypeAccessToken, oauth2flow.TypeIDToken, oauth2flow.TypeRefreshToken
+	for name, c := range map[string]struct {
+		asked, issued string
+		ok            bool
+	}{
+		"what was asked for":              {access, access, true},
+		"another one":                     {access, oauth2flow.TypeJWT, false},
+		"S45 an ID token":                 {access, id, false},
+		"a refresh token":                 {access, refresh, false},
+		"S45 an ID token, unasked for":    {"", id, false},
+		"a refresh token, unasked":        {"", refresh, false},
+		"an ID token that was asked for":  {id, id, true},
+		"any other type, if none is said": {"", "urn:x", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, connectiontest.JSON(200, object{"access_token": "t1", "issued_token_type": c.issued}))
+			x := oauth2flow.Exchange{Subject: secrets.Static("s"), RequestedType: c.asked}
+			g := oauth2flow.TokenExchange(clientOf(s), x)
+			if c.ok {
+				obtain(t, g, nil)
+				return
+			}
+			is(t, refused(t, g, nil), auth.ErrClientRejected)
 		})
 	}
 }
@@ -427,6 +547,40 @@ func TestTraits(t *testing.T) {
 	exchange := func(audience string) oauth2flow.Exchange {
 		return oauth2flow.Exchange{Subject: secrets.Static("s"), Audiences: []string{audience}}
 	}
+	says := func(subject string) oauth2flow.JWT {
+		return oauth2flow.JWT{Key: oauth2flow.SharedSecret(secrets.Static(strings.Repeat("k", 32))), Subject: subject}
+	}
+	claiming := func(opt oauth2flow.AssertionOption) auth.Grant {
+		return oauth2flow.Refresh(with(func(c *client) {
+			c.Auth = oauth2flow.PrivateKeyJWT(oauth2flow.PrivateKey(secrets.Env("K")), opt)
+		}), nil)
+	}
+	acting := func(actor secrets.Provider) auth.Grant {
+		return oauth2flow.TokenExchange(base, oauth2flow.Exchange{Subject: secrets.Static("s"), Actor: actor})
+	}
+	ownSecret := func(p secrets.Provider) oauth2flow.Custom {
+		return oauth2flow.Custom{Secrets: map[string]secrets.Provider{"user": p}}
+	}
+	t.Run("E17 tokens of two subjects do not meet in a store", func(t *testing.T) {
+		t.Parallel()
+		store := tokenstore.NewMemory()
+		s := serve(t, text(`{"access_token":"of-alice"}`), text(`{"access_token":"of-bob"}`))
+		for _, subject := range []string{"alice", "bob"} {
+			m := auth.Manage(oauth2flow.Assertion(clientOf(s), oauth2flow.JWTBearer, says(subject)), auth.KeepIn(store, "x"))
+			token, err := m.Token(t.Context(), auth.Want{})
+			if err != nil || token.Value.Reveal() != "of-"+subject {
+				t.Errorf("%s has the token %v, %v", subject, token, err)
+			}
+			_ = m.Close()
+		}
+	})
+	t.Run("E17 a constant cannot be guessed from the hash", func(t *testing.T) {
+		t.Parallel()
+		one := oauth2flow.CustomGrant(base, ownSecret(secrets.Static("1234"))).Traits().Config
+		equal(t, "hash", oauth2flow.CustomGrant(base, ownSecret(secrets.Static("5678"))).Traits().Config, one)
+		key := claiming(oauth2flow.AssertionKeyID("1")).Traits().Config // a key that is replaced is the same client's
+		equal(t, "hash", claiming(oauth2flow.AssertionKeyID("2")).Traits().Config, key)
+	})
 	t.Run("E17 what tells tokens apart", func(t *testing.T) {
 		t.Parallel()
 		seen := make(map[string]string)
@@ -450,6 +604,24 @@ func TestTraits(t *testing.T) {
 			"exchange":           oauth2flow.TokenExchange(base, exchange("a")),
 			"another audience":   oauth2flow.TokenExchange(base, exchange("b")),
 			"custom":             oauth2flow.CustomGrant(base, oauth2flow.Custom{GrantType: "x"}),
+
+			"refresh URL":        oauth2flow.Refresh(with(func(c *client) { c.RefreshURL = "https://i/r" }), nil),
+			"client's audience":  claiming(oauth2flow.AssertionAudience("https://i")),
+			"client's claim":     claiming(oauth2flow.AssertionClaim("tenant", "1")),
+			"another claim":      claiming(oauth2flow.AssertionClaim("tenant", "2")),
+			"JWT":                oauth2flow.Assertion(base, oauth2flow.JWTBearer, says("alice")),
+			"another subject":    oauth2flow.Assertion(base, oauth2flow.JWTBearer, says("bob")),
+			"JWT of a pointer":   oauth2flow.Assertion(base, oauth2flow.JWTBearer, new(says("eve"))),
+			"assertion of A":     oauth2flow.Assertion(base, oauth2flow.JWTBearer, secrets.Env("A")),
+			"assertion of B":     oauth2flow.Assertion(base, oauth2flow.JWTBearer, secrets.Env("B")),
+			"exchange of A":      oauth2flow.TokenExchange(base, oauth2flow.Exchange{Subject: secrets.Env("A")}),
+			"exchange of B":      oauth2flow.TokenExchange(base, oauth2flow.Exchange{Subject: secrets.Env("B")}),
+			"exchange for A":     acting(secrets.Env("A")),
+			"exchange for alice": acting(says("alice")),
+			"exchange for bob":   acting(says("bob")),
+			"custom of A":        oauth2flow.CustomGrant(base, ownSecret(secrets.Env("A"))),
+			"custom of B":        oauth2flow.CustomGrant(base, ownSecret(secrets.Env("B"))),
+			"custom of alice":    oauth2flow.CustomGrant(base, ownSecret(says("alice"))),
 		} {
 			config := g.Traits().Config
 			if len(config) != 32 || seen[config] != "" {

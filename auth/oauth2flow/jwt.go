@@ -3,6 +3,8 @@ package oauth2flow
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -218,6 +220,20 @@ func members(kind string, m map[string]any, reserved ...string) []error {
 func holdsSecret(value any) bool {
 	_, ok := value.(secrets.Provider)
 	return ok
+}
+
+// identity is a hash of what tells this JWT from others. The key itself is not part of it: one that is replaced by its
+// successor signs for the same subject.
+func (j JWT) identity() string {
+	text, err := json.Marshal([]any{
+		j.Algorithm, j.KeyID, j.Headers, j.Issuer, j.Subject, j.Audience, j.lifetime(), j.Backdate,
+		j.NotBefore, j.NoID, j.Claims, j.Key.String(), j.Key.reference(),
+	})
+	if err != nil { // Validate reports it
+		text = nil
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // String implements [fmt.Stringer].

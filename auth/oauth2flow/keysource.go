@@ -135,10 +135,14 @@ func validateProvider(name string, p secrets.Provider) error {
 	return nil
 }
 
-// reference says where a secret comes from, if its provider can tell.
+// reference tells providers apart without their secrets: a [JWT] by what it says, others by where they come from, as
+// far as they tell. Two constants look alike.
 func reference(p secrets.Provider) string {
-	if s, ok := p.(fmt.Stringer); ok {
-		return s.String()
+	switch p := p.(type) {
+	case interface{ identity() string }:
+		return p.identity()
+	case fmt.Stringer:
+		return p.String()
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 )
@@ -15,8 +16,14 @@ type Param struct{ Name, Value string }
 // String implements [fmt.Stringer]. It shows the name only.
 func (p Param) String() string { return p.Name }
 
+// LogValue implements [slog.LogValuer]. It shows the name only.
+func (p Param) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
 // Params are parameters in their order. A name may be there several times.
 type Params []Param
+
+// LogValue implements [slog.LogValuer]. It shows the names only.
+func (p Params) LogValue() slog.Value { return slog.StringValue(fmt.Sprint([]Param(p))) }
 
 // NewParams makes parameters of names and values in turn. A last name without a value is reported by Validate.
 //

@@ -1,6 +1,9 @@
 package oauth2flow_test
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -12,6 +15,18 @@ func TestNewParams(t *testing.T) {
 	equal(t, "no parameters", oauth2flow.NewParams(), oauth2flow.Params{})
 	equal(t, "order and repeats", oauth2flow.NewParams("b", "1", "a", "2", "b", ""),
 		oauth2flow.Params{{"b", "1"}, {"a", "2"}, {"b", ""}})
+}
+
+func TestParamsShowNoValue(t *testing.T) {
+	t.Parallel()
+	params := oauth2flow.NewParams("a", "SECRET", "b", "SECRET")
+	var out bytes.Buffer
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "all", params, "one", params[0])
+	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "all", params, "one", params[0])
+	shown := out.String() + fmt.Sprintf("%v %+v %#v %s %q %x", params, params, params, params, params, params)
+	if strings.Contains(shown, "SECRET") || !strings.Contains(shown, `"all":"[a b]","one":"a"`) {
+		t.Errorf("they show %s", shown)
+	}
 }
 
 func TestParseParams(t *testing.T) {

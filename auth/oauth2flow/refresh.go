@@ -56,22 +56,16 @@ func (g *grant) keepOn(ctx context.Context, prev *auth.Token) (*auth.Token, erro
 		return g.begin(ctx, initial, prev)
 	}
 	t, err := g.refresh(ctx, prev.Refresh.Reveal(), prev)
-	switch {
-	case err == nil:
-		return descend(t, prev.Extra[ExtraInitial]), nil
-	case errors.Is(err, auth.ErrInvalidGrant):
+	if errors.Is(err, auth.ErrInvalidGrant) {
 		return g.replace(ctx, prev, err)
 	}
-	return nil, err
+	return descend(t, prev.Extra[ExtraInitial]), err
 }
 
 // begin makes a token of the initial refresh token.
 func (g *grant) begin(ctx context.Context, initial string, prev *auth.Token) (*auth.Token, error) {
 	t, err := g.refresh(ctx, initial, prev)
-	if err != nil {
-		return nil, err
-	}
-	return descend(t, fingerprint(initial)), nil
+	return descend(t, fingerprint(initial)), err
 }
 
 // replace begins again, after prev was refused, if the initial refresh token was replaced as well.
@@ -108,8 +102,11 @@ func fingerprint(initial string) secrets.Value {
 	return secrets.Static(hex.EncodeToString(sum[:length]))
 }
 
-// descend notes in a token of this exchange what it goes back to.
+// descend notes in a token of this exchange, if there is one, what it goes back to.
 func descend(t *auth.Token, hash secrets.Value) *auth.Token {
+	if t == nil {
+		return nil
+	}
 	if hash.Reveal() == "" {
 		delete(t.Extra, ExtraInitial)
 		return t
@@ -123,7 +120,8 @@ func descend(t *auth.Token, hash secrets.Value) *auth.Token {
 
 func hasRefresh(t *auth.Token) bool { return t != nil && t.Refresh.Reveal() != "" }
 
-// refresh makes a new token of a refresh token (RFC 6749, section 6). What the answer leaves out is as it was.
+// refresh makes a new token of a refresh token (RFC 6749, section 6). What the answer leaves out is as it was. Beside
+// an error there may be what is left of a token, see [grant.call].
 func (g *grant) refresh(ctx context.Context, refresh string, prev *auth.Token) (*auth.Token, error) {
 	t, err := g.call(ctx, g.client.refreshURL(), prev, func(req *tokenRequest) error {
 		req.add(fieldGrantType, "refresh_token")
@@ -133,7 +131,7 @@ func (g *grant) refresh(ctx context.Context, refresh string, prev *auth.Token) (
 		}
 		return nil
 	}, nil)
-	if err != nil {
+	if t == nil {
 		return nil, err
 	}
 	if t.Refresh.Reveal() == "" {
@@ -142,7 +140,7 @@ func (g *grant) refresh(ctx context.Context, refresh string, prev *auth.Token) (
 	if prev != nil {
 		inherit(t, prev)
 	}
-	return t, nil
+	return t, err
 }
 
 // inherit copies to t what a refresh did not tell again.

@@ -2,9 +2,6 @@ package oauth2flow
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -35,19 +32,9 @@ func (g selfSigned) Obtain(ctx context.Context, _ *auth.Token) (*auth.Token, err
 	return &auth.Token{Value: secrets.Static(t.text), Obtained: obtained, Expiry: t.ends}, nil
 }
 
-// Traits implements [auth.Grant]. The key itself is not part of Config: one that is replaced by its successor signs for
-// the same subject.
+// Traits implements [auth.Grant].
 func (g selfSigned) Traits() auth.Traits {
-	j := g.jwt
-	text, err := json.Marshal([]any{
-		"self-signed", j.Algorithm, j.KeyID, j.Headers, j.Issuer, j.Subject, j.Audience, j.lifetime(), j.Backdate,
-		j.NotBefore, j.NoID, j.Claims, j.Key.String(), j.Key.reference(),
-	})
-	if err != nil { // Validate reports it
-		text = nil
-	}
-	sum := sha256.Sum256(text)
-	return auth.Traits{Retryable: true, Config: hex.EncodeToString(sum[:])}
+	return auth.Traits{Retryable: true, Config: g.jwt.identity()}
 }
 
 // Validate implements [auth.Validator].

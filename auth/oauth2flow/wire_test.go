@@ -158,7 +158,7 @@ func TestWhatEachGrantSends(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, connectiontest.JSON(200, object{"access_token": "t1", "issued_token_type": "x"}))
+			s := serve(t, connectiontest.JSON(200, object{"access_token": "t1", "issued_token_type": oauth2flow.TypeJWT}))
 			c := clientOf(s)
 			if test.with != nil {
 				test.with(&c)

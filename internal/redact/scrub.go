@@ -96,6 +96,16 @@ func (s Scrubber) Text(text string) string {
 	return text
 }
 
+// Echo is Text for what a server wrote about a request, such as the description of an error: nothing is shown if a live
+// credential stands in it in another form.
+func (s Scrubber) Echo(text string) string {
+	text = s.Text(text)
+	if s.hidden(text) {
+		return Mask
+	}
+	return text
+}
+
 // tail masks the beginning of a live credential at the end of a text that was cut off.
 func (s Scrubber) tail(text string) string {
 	for _, v := range s.live {
@@ -108,19 +118,52 @@ func (s Scrubber) tail(text string) string {
 	return text
 }
 
-// escapes are the ways of JSON and HTML to write a character in another form, which some encoders use without need.
-var escapes = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\/`)
+// escapes are the ways of JSON to write a character in another form, which some encoders use without need, and percents
+// are those of URLs and forms.
+var (
+	escapes  = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\/`)
+	percents = regexp.MustCompile(`(?:%[0-9a-fA-F]{2})+`)
+)
+
+// maxEscapes is how often a text is unescaped that may be escaped several times.
+const maxEscapes = 3
 
 // hidden reports whether a live credential stands in the text in another form.
 func (s Scrubber) hidden(text string) bool {
-	plain := html.UnescapeString(escapes.ReplaceAllStringFunc(text, func(escape string) string {
-		var c string
-		if json.Unmarshal([]byte(`"`+escape+`"`), &c) != nil {
-			return escape
+	for range maxEscapes {
+		plain := html.UnescapeString(escapes.ReplaceAllStringFunc(text, unescapeJSON))
+		spaced := percents.ReplaceAllStringFunc(strings.ReplaceAll(plain, "+", " "), unescapePercent)
+		plain = percents.ReplaceAllStringFunc(plain, unescapePercent)
+		if s.holds(plain) || s.holds(spaced) {
+			return true
 		}
-		return c
-	}))
-	return plain != text && slices.ContainsFunc(s.live, func(v string) bool { return strings.Contains(plain, v) })
+		if plain == text {
+			return false
+		}
+		text = plain
+	}
+	return false
+}
+
+// holds reports whether a live credential stands in the text as it is.
+func (s Scrubber) holds(text string) bool {
+	return slices.ContainsFunc(s.live, func(v string) bool { return strings.Contains(text, v) })
+}
+
+func unescapeJSON(escape string) string {
+	var c string
+	if json.Unmarshal([]byte(`"`+escape+`"`), &c) != nil {
+		return escape
+	}
+	return c
+}
+
+func unescapePercent(escape string) string {
+	c, err := url.PathUnescape(escape)
+	if err != nil {
+		return escape
+	}
+	return c
 }
 
 // Body returns what may be shown of a body, or of its beginning if it was cut off: nothing of a binary one.

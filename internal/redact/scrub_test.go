@@ -70,6 +70,19 @@ func TestScrubber(t *testing.T) {
 			t.Errorf("G9 %s is shown as %s", harmless, got)
 		}
 	}
+	for _, escaped := range []string{
+		"a quo&quot;te&lt;", "b quo%22te%3c", "c query%2f1", `d path\/1`, "e path%252F1", "100% path%2f1 %zz", "%71uery%2f1",
+	} {
+		if got := s.Echo(escaped); got != redact.Mask {
+			t.Errorf("G9 %s is shown as %s", escaped, got)
+		}
+		if got := s.Body("text/plain", []byte(escaped), false); got != redact.Mask {
+			t.Errorf("G9 %s is shown in a body as %s", escaped, got)
+		}
+	}
+	if got := s.Echo("a%2fb &amp; + cookie-1"); got != "a%2fb &amp; + [REDACTED]" {
+		t.Errorf("G9 what may be shown is shown as %s", got)
+	}
 	if got := s.Body("text/plain", []byte("you are user-na"), true); got != "you are [REDACTED]" {
 		t.Errorf("G9 at the end of what was cut off: %s", got)
 	}
