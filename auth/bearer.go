@@ -43,7 +43,9 @@ func Bearer(src TokenSource, opts ...BearerOption) Authenticator {
 		case nil:
 			b.faults = append(b.faults, errors.New("an option is nil"))
 		case RejectionOption:
-			b.faults = append(b.faults, b.rejections.set(opt))
+			var err error
+			b.rejections, err = rejectionsOf(opt)
+			b.faults = append(b.faults, err)
 		}
 	}
 	var faults []error

@@ -56,8 +56,8 @@ type held struct {
 	ours    bool   // an exchange of this manager brought it
 	guessed bool   // nobody knows when it was issued, so it may have lived for longer than it seems
 
-	since   time.Time     // when it was held
-	glances *atomic.Int64 // until when, in nanoseconds since then, fresh need not be asked
+	since        time.Time     // when it was held
+	checkedUntil *atomic.Int64 // until when, in nanoseconds since then, fresh need not be asked
 }
 
 // glance is how long the wall clock is not looked at again. Reading both clocks takes twice as long as reading the
@@ -69,14 +69,14 @@ func (h *held) fresh(now time.Time) bool { return !h.soft.passed(now) }
 
 // looksFresh is fresh, but notices only within a second that the wall clock has jumped.
 func (h *held) looksFresh() bool {
-	if int64(time.Since(h.since)) < h.glances.Load() {
+	if int64(time.Since(h.since)) < h.checkedUntil.Load() {
 		return true
 	}
 	now := time.Now()
 	if !h.fresh(now) {
 		return false
 	}
-	h.glances.Store(int64(min(now.Add(glance).Sub(h.since), h.soft.mono.Sub(h.since))))
+	h.checkedUntil.Store(int64(min(now.Add(glance).Sub(h.since), h.soft.mono.Sub(h.since))))
 	return true
 }
 
@@ -191,7 +191,7 @@ func (k *keeper) flightLimit() time.Duration {
 
 // another reports whether err only says that the exchange that a caller has joined was not meant for him.
 func another(err error) bool {
-	return errors.Is(err, errShiftOver) || errors.Is(err, errReplaced) || errors.Is(err, errRefused)
+	return errors.Is(err, errPhaseOver) || errors.Is(err, errReplaced) || errors.Is(err, errRefused)
 }
 
 // accept makes h the token in use, unless one was set or forgotten since there were so many edits. rejected says that
@@ -233,7 +233,7 @@ func (k *keeper) hold(t *Token, version uint64) *held {
 		own.Obtained = now
 		t = &own
 	}
-	h := &held{token: t, version: version, guessed: guessed, since: now, glances: new(atomic.Int64)}
+	h := &held{token: t, version: version, guessed: guessed, since: now, checkedUntil: new(atomic.Int64)}
 	h.window = newWindow(t, now, k.m.before)
 	if t.Value.Reveal() == "" { // there is only a refresh token
 		h.window = window{soft: at(now, now), hard: at(now, now)}

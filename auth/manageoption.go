@@ -36,8 +36,8 @@ func (o manageOption) apply(m *Manager) {
 // and the subject are part of the key as well, see [Key]. What the configuration cannot tell apart, such as two
 // [GrantFunc], or the same client with secrets of two accounts, needs two names. By default, tokens live in memory.
 //
-// A store that fails is told to those who [Watch] and to the connection's logger. Calls go on as long as there is a token,
-// and exchanges do if they use up nothing.
+// A store that fails is told to those who [Watch] and to the connection's logger. Calls go on as long as there is a
+// token, and exchanges do if they use up nothing.
 func KeepIn(store TokenStore, name string) ManageOption {
 	return manageOption{"KeepIn", func(m *Manager) error {
 		switch {
@@ -107,10 +107,11 @@ func Retries(n int) ManageOption {
 	}}
 }
 
-// PerSubject keeps one token for each [Subject] of the caller's context, which the grant reads there, too. A call without
-// a subject is [ErrNoSubject]. By default all callers share one token.
+// PerSubject keeps one token for each [Subject] of the caller's context, which the grant reads there, too. A call
+// without a subject is [ErrNoSubject]. By default all callers share one token.
 //
-// Some 10,000 subjects are kept in memory. Beyond that, those are forgotten whose token the store has, or that have none.
+// Some 10,000 subjects are kept in memory. Beyond that, those are forgotten whose token the store has, or that have
+// none.
 func PerSubject() ManageOption {
 	return manageOption{"PerSubject", func(m *Manager) error {
 		m.perSubject = true

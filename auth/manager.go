@@ -31,10 +31,10 @@ type Manager struct {
 	faults     []error // of the options
 	fault      error   // all
 
-	start time.Time
-	crew  crew
-	edits crew    // who sets and forgets; the end of a connection does not matter to them
-	home  *keeper // the keeper of the empty subject
+	start    time.Time
+	renewals lifecycle // and savings that are tried again
+	edits    lifecycle // who sets and forgets; the end of a connection does not matter to them
+	home     *keeper   // the keeper of the empty subject
 
 	mu     sync.Mutex
 	others map[string]*keeper // by subject
@@ -179,7 +179,7 @@ func (m *Manager) Forget(ctx context.Context) error {
 // calls fail with [ErrClosed]. The error is that of a token that is lost now.
 func (m *Manager) Close() error {
 	m.edits.end(true)
-	m.crew.end(true)
+	m.renewals.end(true)
 	ctx, cancel := context.WithTimeout(context.Background(), lastSave)
 	defer cancel()
 	var faults []error
@@ -259,7 +259,7 @@ func (m *Manager) release(b *boundManager) {
 	last := len(m.bounds) == 0
 	m.mu.Unlock()
 	if last {
-		m.crew.end(false)
+		m.renewals.end(false)
 	}
 }
 

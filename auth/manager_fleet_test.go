@@ -118,7 +118,7 @@ func TestManagerFleet(t *testing.T) {
 	})
 }
 
-// flawed is a server that takes the refresh token, gives another, and a token that cannot be used while there is a flaw.
+// flawed is a server that takes the refresh token and gives another, and beside it a token that cannot be used.
 type flawed struct {
 	strict
 

@@ -27,12 +27,13 @@ func (rejectedBy) ofBearer()         {}
 // rejections are the statuses that say that a token was rejected: 401 if there are none.
 type rejections []int
 
-func (r *rejections) set(o RejectionOption) error {
-	*r = o.statuses()
-	if len(*r) == 0 || slices.ContainsFunc(*r, func(status int) bool { return status < 400 || status > 499 }) {
-		return fmt.Errorf("%v: the statuses are from 400 to 499", o)
+// rejectionsOf returns what the option sets.
+func rejectionsOf(o RejectionOption) (rejections, error) {
+	r := rejections(o.statuses())
+	if len(r) == 0 || slices.ContainsFunc(r, func(status int) bool { return status < 400 || status > 499 }) {
+		return r, fmt.Errorf("%v: the statuses are from 400 to 499", o)
 	}
-	return nil
+	return r, nil
 }
 
 // include reports whether the answer says that the token was rejected, and that another would not be as well: one that

@@ -40,8 +40,8 @@ func (e *RenewalError) Error() string {
 func (e *RenewalError) Unwrap() error { return e.Err }
 
 var (
-	// errShiftOver is the cause of work that was ended because nobody needs it any more.
-	errShiftOver = errors.New("the connection was closed meanwhile")
+	// errPhaseOver is the cause of work that was ended because nobody needs it any more.
+	errPhaseOver = errors.New("the connection was closed meanwhile")
 
 	// errReplaced is the outcome of an exchange whose token was not needed in the end.
 	errReplaced = errors.New("the token was set or forgotten meanwhile")
@@ -79,10 +79,10 @@ type renewal struct {
 	caller caller
 	want   Want
 	why    reason
-	shift  *shift
-	stop   func() bool // of what ends the exchange with the shift; it works once
+	phase  *phase
+	stop   func() bool // of what ends the exchange with the phase; it works once
 	safe   bool        // it has been called in time
-	edits  int         // when it began
+	seen   int         // how many edits there were when it began
 	told   bool        // what it fails with has been told before
 	got    *Token      // what the exchange has brought
 	flaw   error       // why it cannot be used; only its refresh token is kept then
@@ -92,20 +92,20 @@ type renewal struct {
 // renewal returns the function that a flight runs.
 func (k *keeper) renewal(c caller, want Want, why reason) func(context.Context) (*held, error) {
 	return func(ctx context.Context) (*held, error) {
-		s, err := k.m.crew.begin()
+		s, err := k.m.renewals.begin()
 		if err != nil {
 			return nil, err
 		}
-		defer k.m.crew.leave(s)
+		defer k.m.renewals.leave(s)
 		if c.gone() {
-			return nil, errShiftOver
+			return nil, errPhaseOver
 		}
 		// Whoever happened to ask first: what he is must not decide whose token all others get.
 		ctx, cancel := context.WithCancelCause(WithSubject(ctx, k.key.Subject))
 		defer cancel(nil)
-		stop := context.AfterFunc(s.over, func() { cancel(errShiftOver) })
+		stop := context.AfterFunc(s.over, func() { cancel(errPhaseOver) })
 		defer stop()
-		r := &renewal{keeper: k, caller: c, want: want, why: why, shift: s, stop: stop}
+		r := &renewal{keeper: k, caller: c, want: want, why: why, phase: s, stop: stop}
 		h, err := r.run(ctx)
 		if err == nil && h.unsaved {
 			r.save(ctx)
@@ -118,7 +118,7 @@ func (k *keeper) renewal(c caller, want Want, why reason) func(context.Context) 
 func (r *renewal) run(ctx context.Context) (*held, error) {
 	r.mu.Lock()
 	cur := r.current.Load()
-	r.edits = r.keeper.edits
+	r.seen = r.edits
 	r.mu.Unlock()
 	now := time.Now()
 	if r.why != forced && cur.serves(r.want, now) && (r.why == onDemand || cur.fresh(now)) {
@@ -133,8 +133,8 @@ func (r *renewal) run(ctx context.Context) (*held, error) {
 	if err != nil {
 		return nil, r.failed(ctx, err)
 	}
-	if next != cur && !r.accept(next, r.edits, cur.rejected(r.want) && r.got != nil) {
-		r.dismiss(ctx)
+	if next != cur && !r.accept(next, r.seen, cur.rejected(r.want) && r.got != nil) {
+		r.revokeUnneeded(ctx)
 		return nil, errReplaced
 	}
 	if r.flaw != nil {
@@ -159,8 +159,8 @@ func (r *renewal) announce(ctx context.Context, h *held) {
 	}
 }
 
-// dismiss revokes a token that came while the manager was to forget it.
-func (r *renewal) dismiss(ctx context.Context) {
+// revokeUnneeded revokes a token that came while the manager was to forget it.
+func (r *renewal) revokeUnneeded(ctx context.Context) {
 	if revoker, ok := r.caller.grant.(Revoker); ok && r.got != nil && r.current.Load() == nil {
 		_ = caught(func() error { return revoker.Revoke(ctx, r.got) }) // nobody is there to be told
 	}
@@ -249,7 +249,7 @@ func (r *renewal) previous(cur *held) *Token {
 func (r *renewal) obtain(ctx context.Context, prev *Token, unfinished bool) error {
 	once := oneTime(r.caller.grant, prev)
 	if once && !r.protect() {
-		return errShiftOver
+		return errPhaseOver
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.m.limit)
 	defer cancel()
@@ -277,7 +277,7 @@ func (r *renewal) obtain(ctx context.Context, prev *Token, unfinished bool) erro
 	}
 }
 
-// protect keeps the end of the shift from ending the exchange. It reports whether that came in time.
+// protect keeps the end of the phase from ending the exchange. It reports whether that came in time.
 func (r *renewal) protect() bool {
 	r.safe = r.safe || r.stop()
 	return r.safe
@@ -316,11 +316,11 @@ func (r *renewal) complete(t *Token, flaw error) *Token {
 // failed takes note of a failure, and returns it with the time of the next try.
 func (r *renewal) failed(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*RenewalError](err); ok {
-		r.heed(e)
+		r.adoptRetryAt(e)
 		return err
 	}
-	if errors.Is(context.Cause(ctx), errShiftOver) {
-		return errShiftOver
+	if errors.Is(context.Cause(ctx), errPhaseOver) {
+		return errPhaseOver
 	}
 	if errors.Is(err, errRefused) {
 		return err
@@ -350,7 +350,8 @@ func (k *keeper) log(ctx context.Context, c caller, level slog.Level, text strin
 	if k.key.Subject != "" {
 		attrs = append(attrs, slog.String("subject", k.key.Subject))
 	}
-	c.logger.LogAttrs(ctx, level, text, append(attrs, slog.String("connection", c.connection))...)
+	attrs = append(attrs, slog.String("connection", c.connection))
+	c.logger.LogAttrs(ctx, level, text, attrs...) //nolint:sloglint // each caller has a constant
 }
 
 // logThrottled says why the caller gets the answer that rejected his token.
@@ -358,11 +359,11 @@ func (k *keeper) logThrottled(ctx context.Context, c caller, err error) {
 	k.log(ctx, c, slog.LevelInfo, "rejected token not renewed", slog.String("error", err.Error()))
 }
 
-// heed keeps to the time of the next try that another process has set.
-func (r *renewal) heed(e *RenewalError) {
+// adoptRetryAt keeps to the time of the next try that another process has set.
+func (r *renewal) adoptRetryAt(e *RenewalError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e.Err == errElsewhere && r.keeper.edits == r.edits { //nolint:errorlint // it is that very error
+	if e.Err == errElsewhere && r.edits == r.seen { //nolint:errorlint // it is that very error
 		r.failure = e
 		r.due.Store(int64(e.RetryAt.Sub(r.m.start)))
 	}
@@ -372,7 +373,7 @@ func (r *renewal) heed(e *RenewalError) {
 func (r *renewal) postpone(err error) *RenewalError {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.keeper.edits != r.edits {
+	if r.edits != r.seen {
 		return nil
 	}
 	r.failures++

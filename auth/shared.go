@@ -264,7 +264,7 @@ func (r *renewal) alone(ctx context.Context, prev *Token, version uint64, failur
 
 // storeFailed tells that the store did, unless this is only because the work was ended.
 func (r *renewal) storeFailed(ctx context.Context, err error) {
-	if !errors.Is(context.Cause(ctx), errShiftOver) {
+	if !errors.Is(context.Cause(ctx), errPhaseOver) {
 		r.tell(Event{Kind: EventStoreFailed, Err: err})
 	}
 }

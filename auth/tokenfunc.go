@@ -26,7 +26,9 @@ func TokenFunc(
 			f.fault = errors.Join(f.fault, errors.New("an option is nil"))
 			continue
 		}
-		f.fault = errors.Join(f.fault, f.rejections.set(opt))
+		var err error
+		f.rejections, err = rejectionsOf(opt)
+		f.fault = errors.Join(f.fault, err)
 	}
 	return f
 }

@@ -21,7 +21,7 @@ func (r *renewal) keepUnsaved(version uint64, why error) *held {
 
 // save has the token in use saved later, or at once if this is the end.
 func (r *renewal) save(ctx context.Context) {
-	if r.saveLater(r.shift) {
+	if r.saveLater(r.phase) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSave)
@@ -30,20 +30,20 @@ func (r *renewal) save(ctx context.Context) {
 }
 
 // saveLater starts somebody who tries to save until it is done, unless there is one. It reports whether there is one
-// now; there is none when the shift is over.
-func (k *keeper) saveLater(s *shift) bool {
+// now; there is none when the phase is over.
+func (k *keeper) saveLater(s *phase) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.m.crew.stay(s) {
+	if !k.m.renewals.join(s) {
 		return false
 	}
 	if k.saving {
-		k.m.crew.leave(s)
+		k.m.renewals.leave(s)
 		return true
 	}
 	k.saving = true
 	go func() {
-		defer k.m.crew.leave(s)
+		defer k.m.renewals.leave(s)
 		k.keepSaving(s.over)
 	}()
 	return true
@@ -54,13 +54,13 @@ func (k *keeper) resume() {
 	if !k.holdsUnsaved() {
 		return
 	}
-	if s, err := k.m.crew.begin(); err == nil {
+	if s, err := k.m.renewals.begin(); err == nil {
 		k.saveLater(s)
-		k.m.crew.leave(s)
+		k.m.renewals.leave(s)
 	}
 }
 
-// keepSaving tries to save until it is done, and once more when the shift is over.
+// keepSaving tries to save until it is done, and once more when the phase is over.
 func (k *keeper) keepSaving(over context.Context) {
 	for failures := 1; ; failures++ {
 		ended := wait.For(over, backoff(failures, nil)) != nil
@@ -112,7 +112,7 @@ func (k *keeper) saveNow(ctx context.Context) {
 	case out.Version == 0: // it was deleted, and so is ours
 		k.deleted(h)
 	default:
-		k.yield(h, out)
+		k.replaceBy(h, out)
 	}
 }
 
@@ -134,9 +134,9 @@ func (k *keeper) saved(h *held, version uint64) {
 	}
 }
 
-// yield gives h up for what somebody else has saved, unless that is of no use: then it is to be overwritten. The record
-// may also be h itself, if the answer to a former try was lost.
-func (k *keeper) yield(h *held, rec Record) {
+// replaceBy gives h up for what somebody else has saved, unless that is of no use: then it is to be overwritten. The
+// record may also be h itself, if the answer to a former try was lost.
+func (k *keeper) replaceBy(h *held, rec Record) {
 	t, err := decodeToken(rec.Data)
 	if err != nil {
 		return

@@ -15,7 +15,7 @@ func wallSet(h *held, d time.Duration) *held {
 	for _, i := range []*instant{&moved.soft, &moved.hard} {
 		i.wall -= int64(d)
 	}
-	moved.glances = new(atomic.Int64)
+	moved.checkedUntil = new(atomic.Int64)
 	return &moved
 }
 
@@ -95,11 +95,11 @@ func TestWallClock(t *testing.T) {
 	if asleep.looksFresh() || asleep.serves(Want{}, time.Now()) {
 		t.Error("E19 after two hours of sleep it is fresh")
 	}
-	asleep.glances = h.glances
+	asleep.checkedUntil = h.checkedUntil
 	if !asleep.looksFresh() {
 		t.Error("the wall clock is looked at again within a second")
 	}
-	if until := time.Duration(h.glances.Load()); until <= 0 || until > time.Since(h.since)+glance {
+	if until := time.Duration(h.checkedUntil.Load()); until <= 0 || until > time.Since(h.since)+glance {
 		t.Errorf("the wall clock is not looked at for %v", until)
 	}
 	back, now := wallSet(h, -24*time.Hour), time.Now()
@@ -107,7 +107,7 @@ func TestWallClock(t *testing.T) {
 		t.Error("E19 a wall clock that was set back lengthens a life")
 	}
 	short := k.hold(&Token{Value: secrets.Static("t"), Expiry: time.Now().Add(time.Second)}, 0)
-	if !short.looksFresh() || time.Duration(short.glances.Load()) > 750*time.Millisecond {
-		t.Errorf("a token of a second is not looked at for %v", time.Duration(short.glances.Load()))
+	if !short.looksFresh() || time.Duration(short.checkedUntil.Load()) > 750*time.Millisecond {
+		t.Errorf("a token of a second is not looked at for %v", time.Duration(short.checkedUntil.Load()))
 	}
 }

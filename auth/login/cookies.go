@@ -11,8 +11,9 @@ import (
 var errNoPairs = errors.New("the token is no list of cookies, such as a=1; b=2")
 
 // SendCookies returns an Authenticator that sends the cookies of a login: the tokens of src are those of a [Config]
-// with Cookies or AllCookies. A cookie that the caller has set wins. It is safe for concurrent use if src is.
-func SendCookies(src auth.TokenSource) auth.Authenticator {
+// with Cookies or AllCookies. A cookie that the caller has set wins. A 401 says that the session is over, or what
+// [auth.RejectedBy] names. It is safe for concurrent use if src is.
+func SendCookies(src auth.TokenSource, opts ...auth.RejectionOption) auth.Authenticator {
 	return auth.TokenFunc(src, func(req *http.Request, t *auth.Token) error {
 		var pairs []string
 		for pair := range strings.SplitSeq(t.Value.Reveal(), "; ") {
@@ -26,7 +27,7 @@ func SendCookies(src auth.TokenSource) auth.Authenticator {
 		}
 		addCookies(req.Header, pairs)
 		return nil
-	})
+	}, opts...)
 }
 
 // addCookies puts pairs behind the cookies that are there.

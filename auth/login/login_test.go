@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -588,5 +589,40 @@ func TestUnbound(t *testing.T) {
 	}
 	if err := g.(io.Closer).Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// renewing is a source whose token is another one once it was rejected.
+type renewing struct{}
+
+func (renewing) Token(_ context.Context, want auth.Want) (*auth.Token, error) {
+	if want.Not.Reveal() == "sid=one" {
+		return &auth.Token{Value: secrets.Static("sid=two")}, nil
+	}
+	return &auth.Token{Value: secrets.Static("sid=one")}, nil
+}
+
+func TestSendCookiesRejectedBy(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]bool{http.StatusForbidden: true, http.StatusUnauthorized: false} {
+		a := login.SendCookies(renewing{}, auth.RejectedBy(http.StatusForbidden))
+		req := httptest.NewRequest(http.MethodGet, "https://api.example.test/x", nil)
+		if err := a.Authenticate(req); err != nil {
+			t.Fatal(err)
+		}
+		challenger, ok := a.(auth.Challenger)
+		if !ok {
+			t.Fatal("it is no Challenger")
+		}
+		resend, err := challenger.Challenged(req, &http.Response{StatusCode: status, Header: http.Header{}})
+		if resend != want || err != nil {
+			t.Errorf("%d: resend %t, %v", status, resend, err)
+		}
+	}
+	if err := auth.Validate(login.SendCookies(renewing{}, auth.RejectedBy(200))); err == nil {
+		t.Error("200 is taken for a rejection")
+	}
+	if err := auth.Validate(login.SendCookies(renewing{}, nil)); err == nil {
+		t.Error("an option is nil")
 	}
 }

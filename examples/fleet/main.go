@@ -27,7 +27,7 @@ import (
 
 const (
 	workers     = 4
-	generations = 3 // how many tokens each worker lives to see
+	generations = 3 // how many tokens each worker waits for
 	clientID    = "fleet"
 )
 
@@ -72,7 +72,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	server := start(wire.New(out, []string{"Authorization"}, []string{"grant_type", "token_type", "expires_in", "error"}))
 	defer server.Close()
 
-	reports, err := crew(ctx, []string{
+	reports, err := runWorkers(ctx, []string{
 		envURL + "=" + server.URL, envStore + "=" + dir,
 		envSecret + "=" + server.clientSecret, envRefresh + "=" + server.firstRefresh,
 	})
@@ -89,8 +89,8 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	return nil
 }
 
-// crew runs the workers at once, and returns what they report.
-func crew(ctx context.Context, env []string) ([]Report, error) {
+// runWorkers runs the workers at once, and returns what they report.
+func runWorkers(ctx context.Context, env []string) ([]Report, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err

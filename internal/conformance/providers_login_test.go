@@ -359,7 +359,7 @@ func zscaler() provider {
 				b.WriteByte(v["mobile"][c-'0'+2])
 			}
 			return map[string]string{"mixed": b.String(), "now": now}
-		}), login.SendCookies),
+		}), func(src auth.TokenSource) auth.Authenticator { return login.SendCookies(src) }),
 		want:    []message{sends("GET /x", "Cookie: JSESSIONID="+session)},
 		secrets: []string{mixed, session},
 		peers: idp(connectiontest.JSON(200, map[string]string{"authType": "ADMIN_LOGIN"}).

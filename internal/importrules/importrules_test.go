@@ -41,7 +41,7 @@ var table = map[string]rule{
 	"secrets":         {own: []string{"internal/..."}},
 	"secrets/keyring": {own: []string{"secrets", "internal/..."}, libs: []string{"github.com/zalando/go-keyring"}},
 
-	"auth": {own: []string{"secrets", "internal/..."}, libs: []string{"golang.org/x/sync/..."}},
+	"auth": {own: []string{"secrets", "internal/..."}},
 	"auth/oauth2flow": {
 		own: []string{"auth", "secrets", "internal/..."},
 		libs: []string{
@@ -113,7 +113,6 @@ var (
 		"github.com/cenkalti/backoff/v4",
 		"github.com/tmaxmax/go-sse",
 		"golang.org/x/net",
-		"golang.org/x/sync",
 		"golang.org/x/text",
 		"golang.org/x/time",
 	}
@@ -173,7 +172,7 @@ func TestCheckerFinds(t *testing.T) {
 			name: "allowed imports",
 			tree: map[string]string{
 				"doc.go":                 "",
-				"auth/a.go":              imports("net/http", own+"secrets", "golang.org/x/sync/singleflight"),
+				"auth/a.go":              imports("net/http", own+"secrets", own+"internal/flight"),
 				"connection/a.go":        imports(own+"auth", "github.com/cenkalti/backoff/v4"),
 				"internal/origin/a.go":   imports("net/url", own+"internal/redact", "golang.org/x/net/idna"),
 				"auth/tokenstore/a.go":   imports("github.com/gofrs/flock", own+"auth"),
@@ -203,8 +202,8 @@ func TestCheckerFinds(t *testing.T) {
 		},
 		{
 			name: "a library whose name begins like an allowed one",
-			tree: map[string]string{"auth/a.go": imports("golang.org/x/synchronous")},
-			want: "auth/a.go: auth may not import golang.org/x/synchronous",
+			tree: map[string]string{"connection/a.go": imports("golang.org/x/timely")},
+			want: "connection/a.go: connection may not import golang.org/x/timely",
 		},
 		{
 			name: "a library of a build that is not this one",
