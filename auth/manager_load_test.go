@@ -174,7 +174,7 @@ func TestManagerWaiters(t *testing.T) {
 		}
 		g.called(t, 1)
 	})
-	bubble(t, "T3 E4 a leader that leaves wastes nothing", func(t *testing.T) {
+	bubble(t, "E4 T3 a leader that leaves wastes nothing", func(t *testing.T) {
 		g := &counter{lifetime: time.Hour, latency: 2 * time.Second}
 		m := manage(t, g)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -195,7 +195,7 @@ func TestManagerWaiters(t *testing.T) {
 		}
 		g.called(t, 1)
 	})
-	bubble(t, "T3 E4 the token of a leader who left alone is kept", func(t *testing.T) {
+	bubble(t, "E4 T3 the token of a leader who left alone is kept", func(t *testing.T) {
 		g := &counter{lifetime: time.Hour, latency: 2 * time.Second}
 		m := manage(t, g)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -26,7 +26,7 @@ func TestRotations(t *testing.T) {
 			alone bool // in processes of their own
 		}{
 			{name: "S50 8 handles", plan: rotation.Plan{Workers: 8, Rotations: 50}},
-			{name: "S50 T10 8 processes", plan: rotation.Plan{Workers: 8, Rotations: 80}, alone: true},
+			{name: "T10 S50 8 processes", plan: rotation.Plan{Workers: 8, Rotations: 80}, alone: true},
 			{
 				name: "M3 E15 T11 killed", plan: rotation.Plan{Workers: 8, Rotations: 50, Kills: 4},
 				lease: killLease, alone: true,
