@@ -202,12 +202,12 @@ func (k *keeper) accept(h *held, edits int, rejected bool) bool {
 	if k.edits != edits {
 		return false
 	}
-	now, failures := time.Now(), k.failures
+	now, failures, renewal := time.Now(), k.failures, k.current.Load() != nil
 	k.replace(h)
 	switch {
 	case !h.serves(Want{}, now):
 		k.failures = failures
-	case h.ours && !h.fresh(now): // the server hands out the same token until shortly before its end
+	case h.ours && renewal && !h.fresh(now): // the server hands out the same token until shortly before its end
 		left := h.hard.mono.Sub(now)
 		k.due.Store(int64(now.Add(min(max(left/4, firstBackoff), maxBackoff)).Sub(k.m.start))) //nolint:mnd // a few tries
 	}
