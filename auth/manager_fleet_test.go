@@ -116,6 +116,21 @@ func TestManagerFleet(t *testing.T) {
 			t.Errorf("the dead refresh token was sent %d times within 40 s", s.refusals)
 		}
 	})
+	bubble(t, "E12 a login heals all processes within seconds, those too that only heard of the loss", func(t *testing.T) {
+		s, store := &strict{lifetime: time.Hour, latency: latency}, tokenstore.NewMemory()
+		lost := auth.Seed(auth.Token{Refresh: secrets.Static("r9")})
+		a, b := manage(t, s, auth.KeepIn(store, "x"), lost), manage(t, s, auth.KeepIn(store, "x"), lost)
+		refuse(t, a, auth.Want{}, auth.ErrLoginRequired)
+		refuse(t, b, auth.Want{}, nil)
+		if err := a.Set(t.Context(), s.login()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		expect(t, b, fmt.Sprintf("a%d", s.current))
+		if s.refusals != 1 {
+			t.Errorf("the dead refresh token was sent %d times", s.refusals)
+		}
+	})
 }
 
 // flawed is a server that takes the refresh token and gives another, and beside it a token that cannot be used.

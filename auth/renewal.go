@@ -359,14 +359,20 @@ func (k *keeper) logThrottled(ctx context.Context, c caller, err error) {
 	k.log(ctx, c, slog.LevelInfo, "rejected token not renewed", slog.String("error", err.Error()))
 }
 
-// adoptRetryAt keeps to the time of the next try that another process has set.
+// adoptRetryAt keeps to the time of the next try that another process has set. The store is looked at before that, since
+// it may get a token by other ways.
 func (r *renewal) adoptRetryAt(e *RenewalError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e.Err == errElsewhere && r.edits == r.seen { //nolint:errorlint // it is that very error
-		r.failure = e
-		r.due.Store(int64(e.RetryAt.Sub(r.m.start)))
+	if e.Err != errElsewhere || r.edits != r.seen { //nolint:errorlint // it is that very error
+		return
 	}
+	own := *e
+	if soon := time.Now().Add(lookAgain); own.RetryAt.After(soon) {
+		own.RetryAt = soon
+	}
+	r.failure = &own
+	r.due.Store(int64(own.RetryAt.Sub(r.m.start)))
 }
 
 // postpone sets the time of the next try, unless the token was set or forgotten meanwhile.

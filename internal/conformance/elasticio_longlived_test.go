@@ -119,6 +119,20 @@ func TestElasticioLongLived(t *testing.T) {
 			r.Equal("lifetime", time.Until(token.Expiry), longLife)
 		})
 	})
+	timed(t, "E-28 it is not renewed before it has the age that the server asks for", func(r *Row) {
+		life := int((30 * time.Hour).Seconds())
+		short := connectiontest.JSON(200, map[string]any{"access_token": "long1", "expires_in": life})
+		s := r.loginService(short, longToken("long2"))
+		conn := r.useLong(s, tokenstore.NewMemory())
+		time.Sleep(aDay - time.Minute) // 80 % of its life
+		r.NoError(request.Get(conn, "/x").Exec(r.ctx()))
+		time.Sleep(time.Second)
+		r.Equal("renewals", len(requestsTo(s, "/refresh_access_token")), 0)
+		time.Sleep(2 * time.Minute)
+		r.NoError(request.Get(conn, "/x").Exec(r.ctx()))
+		time.Sleep(time.Second)
+		r.Equal("renewals", len(requestsTo(s, "/refresh_access_token")), 1)
+	})
 	timed(t, "E-29 a renewal that fails is tried again, and the token is used meanwhile", func(r *Row) {
 		s := r.loginService(longToken("long1"), connectiontest.Status(500), longToken("long2"))
 		conn := r.useLong(s, tokenstore.NewMemory())
