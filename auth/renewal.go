@@ -359,8 +359,8 @@ func (k *keeper) logThrottled(ctx context.Context, c caller, err error) {
 	k.log(ctx, c, slog.LevelInfo, "rejected token not renewed", slog.String("error", err.Error()))
 }
 
-// adoptRetryAt keeps to the time of the next try that another process has set. The store is looked at before that, since
-// it may get a token by other ways.
+// adoptRetryAt keeps to the time of the next try that another process has set. The store is looked at before that,
+// since it may get a token by other ways.
 func (r *renewal) adoptRetryAt(e *RenewalError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
