@@ -41,7 +41,7 @@ var (
 //
 // A record is written to a new file, synced, and renamed, so that it is there whole or not at all, also after a power
 // cut. It may have 1 MiB ([ErrTooLarge]). A file that is none of ours is kept under another name and reported as
-// [ErrCorrupt]. Delete does not remove those. Members that a record does not know are kept.
+// [ErrCorrupt]. Delete removes those as well. Members that a record does not know are kept.
 //
 // A lease is a lock of the operating system, which ends with its process; [Lease] is for a holder that hangs. A process
 // that is stopped (SIGSTOP) keeps its lease: the others wait until it goes on or dies, or until their ctx ends. On

@@ -115,6 +115,12 @@ func TestFileM2(t *testing.T) {
 			if aside, _ := filepath.Glob(filepath.Join(dir, "*.corrupt-*")); len(aside) != 2 {
 				t.Errorf("kept are %v", aside)
 			}
+			if err := s.Delete(t.Context(), theKey); err != nil {
+				t.Error(err)
+			}
+			if aside, _ := filepath.Glob(filepath.Join(dir, "*.corrupt-*")); len(aside) != 0 {
+				t.Errorf("after Delete, %v are still there", aside)
+			}
 		})
 	}
 }

@@ -23,6 +23,7 @@ const (
 	tempFile   = ".tmp"
 	leaseFile  = ".lease"
 	lockFile   = ".lock"
+	asideFile  = ".corrupt-" // and a random text
 
 	maxFile = 1 << 20
 )
@@ -87,7 +88,7 @@ func (d *slot) read() (stored, error) {
 
 // setAside gives a file that is no record a name that no other has.
 func (d *slot) setAside() (string, error) {
-	aside := d.name + ".corrupt-" + rand.Text()
+	aside := d.name + asideFile + rand.Text()
 	if err := d.at("aside"); err != nil {
 		return "", err
 	}
@@ -164,6 +165,7 @@ func (d *slot) remove() error {
 		}
 		faults = append(faults, err)
 	}
+	faults = append(faults, d.removeAside())
 	// Windows removes no file that is open. A holder of the lease finds its record gone all the same.
 	for _, end := range []string{leaseFile, lockFile} {
 		err := ignoreMissing(d.root.Remove(d.name + end))
@@ -172,6 +174,16 @@ func (d *slot) remove() error {
 		}
 	}
 	syncDir(d.path)
+	return errors.Join(faults...)
+}
+
+// removeAside removes what was set aside because it could not be read: it may hold what is to be forgotten.
+func (d *slot) removeAside() error {
+	aside, err := fs.Glob(d.root.FS(), d.name+asideFile+"*")
+	faults := []error{err}
+	for _, name := range aside {
+		faults = append(faults, ignoreMissing(d.root.Remove(name)))
+	}
 	return errors.Join(faults...)
 }
 
