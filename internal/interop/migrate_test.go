@@ -40,7 +40,7 @@ func TestMigrate(t *testing.T) {
 		t.Run("again", func(t *testing.T) {
 			h := open(t, place)
 			put(t, h, alice, 0, "kept")
-			if err := sqlstore.Migrate(t.Context(), h.DB, h.Dialect, sqlstore.Table(place.Space)); err != nil {
+			if err := sqlstore.Migrate(t.Context(), h.DB, h.Dialect, place.Space); err != nil {
 				t.Error(err)
 			}
 			if got := load(t, h, alice); string(got.Data) != "kept" {

@@ -108,17 +108,16 @@ func openSQL(ctx context.Context, p Place, driver, dsn string, dialect sqlstore.
 	if err != nil {
 		return nil, errors.New("the address of the database is malformed")
 	}
-	table := sqlstore.Table(p.Space)
-	if err := sqlstore.Migrate(ctx, db, dialect, table); err != nil {
+	if err := sqlstore.Migrate(ctx, db, dialect, p.Space); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return &Handle{
-		TokenStore: sqlstore.New(db, dialect, table, tokenstore.Lease(p.Lease)),
+		TokenStore: sqlstore.New(db, dialect, sqlstore.Table(p.Space), sqlstore.Lease(p.Lease)),
 		DB:         db, Dialect: dialect, close: db.Close,
 	}, nil
 }
 
 func openRedis(p Place, client redis.UniversalClient) *Handle {
-	store := redisstore.New(client, redisstore.Prefix(p.Space+":"), tokenstore.Lease(p.Lease))
+	store := redisstore.New(client, redisstore.Prefix(p.Space+":"), redisstore.Lease(p.Lease))
 	return &Handle{TokenStore: store, close: client.Close}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -14,8 +15,7 @@ import (
 // DefaultPrefix is what the names of all keys begin with unless [Prefix] says otherwise.
 const DefaultPrefix = "restconn:tok:"
 
-// New returns a store that keeps its tokens in Redis. The client stays the caller's to close. Options are [Prefix] and
-// [tokenstore.Lease].
+// New returns a store that keeps its tokens in Redis. The client stays the caller's to close.
 //
 // Nothing is done before the first call; what is wrong with the arguments is told by Validate, which
 // [auth.Manager.Validate] calls. The store is safe for concurrent use, by any number of processes. Its errors are
@@ -23,33 +23,38 @@ const DefaultPrefix = "restconn:tok:"
 //
 // A call ends when its context does, even if the client still waits for an answer; that wait is bounded by the client's
 // own timeouts, and by the context if the client has ContextTimeoutEnabled. Repetitions by the client are safe.
-func New(client redis.UniversalClient, opts ...tokenstore.Option) auth.TokenStore {
-	s := &store{client: client, prefix: DefaultPrefix, scripts: newScripts()}
-	var rest []tokenstore.Option
+func New(client redis.UniversalClient, opts ...Option) auth.TokenStore {
+	s := &store{client: client, prefix: DefaultPrefix, lease: tokenstore.DefaultLease, scripts: newScripts()}
 	for _, opt := range opts {
-		if p, ok := opt.(prefixOption); ok {
-			s.prefix = p.prefix
+		if opt == nil {
+			s.fault = errNilOption
 			continue
 		}
-		rest = append(rest, opt)
+		opt.apply(s)
 	}
-	return tokenstore.Leased(s, rest...)
+	return tokenstore.Leased(s, tokenstore.Lease(s.lease))
 }
+
+// Option is an option of [New].
+type Option interface{ apply(s *store) }
 
 // Prefix sets what the names of all keys begin with, [DefaultPrefix] unless it is given. It may hold no braces: the
-// hash tag of Redis Cluster is behind it. Every other store refuses it.
-func Prefix(prefix string) tokenstore.Option {
-	return prefixOption{Option: tokenstore.Lease(0), prefix: prefix}
-}
+// hash tag of Redis Cluster is behind it.
+func Prefix(prefix string) Option { return prefixOption(prefix) }
 
-// prefixOption is never applied here. Where it is, the lease that it has in it is too short to be accepted.
-type prefixOption struct {
-	tokenstore.Option
+type prefixOption string
 
-	prefix string
-}
+func (o prefixOption) apply(s *store) { s.prefix = string(o) }
+
+// Lease sets how long a lease lasts, as [tokenstore.Lease] does.
+func Lease(d time.Duration) Option { return leaseOption(d) }
+
+type leaseOption time.Duration
+
+func (o leaseOption) apply(s *store) { s.lease = time.Duration(o) }
 
 var (
+	errNilOption = errors.New("an option is nil")
 	errNilClient = errors.New("the client is nil")
 	errPrefix    = errors.New("the prefix holds a brace")
 )
@@ -58,12 +63,14 @@ var (
 type store struct {
 	client  redis.UniversalClient
 	prefix  string
+	lease   time.Duration
+	fault   error // of the options
 	scripts scripts
 }
 
 // Validate implements [auth.Validator].
 func (s *store) Validate() error {
-	var faults []error
+	faults := []error{s.fault}
 	if s.client == nil {
 		faults = append(faults, errNilClient)
 	}

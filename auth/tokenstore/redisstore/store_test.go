@@ -86,10 +86,10 @@ func TestValidate(t *testing.T) {
 		want  []string
 	}{
 		{name: "fine", store: redisstore.New(client)},
-		{name: "options", store: redisstore.New(client, redisstore.Prefix(""), tokenstore.Lease(time.Minute))},
+		{name: "options", store: redisstore.New(client, redisstore.Prefix(""), redisstore.Lease(time.Minute))},
 		{name: "no client", store: redisstore.New(nil, redisstore.Prefix("a{b")), want: []string{"client is nil", "brace"}},
 		{name: "a nil option", store: redisstore.New(client, nil), want: []string{"option is nil"}},
-		{name: "an option of another store", store: tokenstore.NewMemory(redisstore.Prefix("x")), want: []string{"lease"}},
+		{name: "an option is nil", store: redisstore.New(client, nil), want: []string{"option is nil"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -431,7 +431,7 @@ func TestReplies(t *testing.T) {
 			t.Parallel()
 			server := miniredis.RunT(t)
 			client := connect(t, &redis.Options{Addr: server.Addr(), MaxRetries: -1})
-			store := redisstore.New(client, tokenstore.Lease(time.Second))
+			store := redisstore.New(client, redisstore.Lease(time.Second))
 			server.SetError(tt.reply)
 			_, err := store.Load(t.Context(), alice)
 			_, ok := errors.AsType[*auth.StoreError](err)

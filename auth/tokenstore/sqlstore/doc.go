@@ -1,6 +1,6 @@
 // Package sqlstore keeps tokens in a table of PostgreSQL or SQLite, where several processes share them.
 //
-//	err := sqlstore.Migrate(ctx, db, sqlstore.PostgreSQL())
+//	err := sqlstore.Migrate(ctx, db, sqlstore.PostgreSQL(), sqlstore.DefaultTable)
 //	store := sqlstore.New(db, sqlstore.PostgreSQL())
 //	m := auth.Manage(grant, auth.KeepIn(store, "payments"))
 //

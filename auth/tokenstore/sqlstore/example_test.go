@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/restconn/restconn/auth"
-	"github.com/restconn/restconn/auth/tokenstore"
 	"github.com/restconn/restconn/auth/tokenstore/sqlstore"
 )
 
@@ -17,7 +16,7 @@ func open() *sql.DB { return sql.OpenDB(&fakeDB{rows: make(map[string]*fakeRow)}
 func ExampleNew() {
 	db := open()
 	defer func() { _ = db.Close() }()
-	store := sqlstore.New(db, sqlstore.PostgreSQL(), sqlstore.Table("auth.tokens"), tokenstore.Lease(time.Minute))
+	store := sqlstore.New(db, sqlstore.PostgreSQL(), sqlstore.Table("auth.tokens"), sqlstore.Lease(time.Minute))
 
 	key := auth.Key{Connection: "payments"}
 	exchange := func(context.Context, auth.Record) (auth.Record, error) {

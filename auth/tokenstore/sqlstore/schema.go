@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/restconn/restconn/auth/tokenstore"
 )
 
 // ErrNewerSchema says that the table was made by a newer version of this package than the one that runs.
@@ -63,10 +61,12 @@ func Schema(dialect Dialect, table string) string {
 // any number of processes at once: it does nothing if there is nothing to do. The version is kept in a second table
 // with one row, named like the first with "_schema" behind it.
 //
-// It takes the options of [New], of which it heeds [Table]. A schema that is newer than this version of the package is
+// table is the name that [Table] is given; empty for [DefaultTable]. A schema that is newer than this version of the package is
 // [ErrNewerSchema], and left as it is. Other errors are [*Error], or tell what is wrong with the arguments.
-func Migrate(ctx context.Context, db *sql.DB, dialect Dialect, opts ...tokenstore.Option) error {
-	table, _ := split(opts)
+func Migrate(ctx context.Context, db *sql.DB, dialect Dialect, table string) error {
+	if table == "" {
+		table = DefaultTable
+	}
 	if err := check(db, dialect, table); err != nil {
 		return fmt.Errorf("sqlstore: migrate: %w", err)
 	}

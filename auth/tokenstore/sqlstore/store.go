@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"regexp"
+	"time"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/tokenstore"
@@ -13,37 +14,55 @@ import (
 const DefaultTable = "restconn_tokens"
 
 // New returns a store that keeps its tokens in db, which stays the caller's to close. The table has to exist, see
-// [Migrate]. Options are [Table] and [tokenstore.Lease].
+// [Migrate].
 //
 // Nothing is done before the first call; what is wrong with the arguments is told by Validate, which
 // [auth.Manager.Validate] calls. The store is safe for concurrent use, by any number of processes. Its errors are
 // [*auth.StoreError] and wrap an [*Error] if the database failed.
-func New(db *sql.DB, dialect Dialect, opts ...tokenstore.Option) auth.TokenStore {
-	table, rest := split(opts)
-	s := &store{db: db, fault: check(db, dialect, table)}
-	if s.fault == nil {
-		s.statements = dialect.d.statements(table)
+func New(db *sql.DB, dialect Dialect, opts ...Option) auth.TokenStore {
+	set := settings{table: DefaultTable, lease: tokenstore.DefaultLease}
+	for _, opt := range opts {
+		if opt == nil {
+			set.fault = errNilOption
+			continue
+		}
+		opt.apply(&set)
 	}
-	return tokenstore.Leased(s, rest...)
+	s := &store{db: db, fault: errors.Join(set.fault, check(db, dialect, set.table))}
+	if s.fault == nil {
+		s.statements = dialect.d.statements(set.table)
+	}
+	return tokenstore.Leased(s, tokenstore.Lease(set.lease))
+}
+
+// Option is an option of [New].
+type Option interface{ apply(set *settings) }
+
+// settings are what options set.
+type settings struct {
+	table string
+	lease time.Duration
+	fault error
 }
 
 // Table sets the name of the table, [DefaultTable] unless it is given: letters, digits and underscores, at most 48,
 // and not a digit first. A schema may stand before it, with a dot: "auth.tokens". The name is used as it is written,
 // also where the database would fold its letters.
-//
-// It is an option of [New] and [Migrate]. Every other store refuses it.
-func Table(name string) tokenstore.Option {
-	return tableOption{Option: tokenstore.Lease(0), name: name}
-}
+func Table(name string) Option { return tableOption(name) }
 
-// tableOption is never applied here. Where it is, the lease that it has in it is too short to be accepted.
-type tableOption struct {
-	tokenstore.Option
+type tableOption string
 
-	name string
-}
+func (o tableOption) apply(set *settings) { set.table = string(o) }
+
+// Lease sets how long a lease lasts, as [tokenstore.Lease] does.
+func Lease(d time.Duration) Option { return leaseOption(d) }
+
+type leaseOption time.Duration
+
+func (o leaseOption) apply(set *settings) { set.lease = time.Duration(o) }
 
 var (
+	errNilOption = errors.New("an option is nil")
 	errNilDB     = errors.New("the database is nil")
 	errNoDialect = errors.New("the dialect is not set: use PostgreSQL() or SQLite()")
 	errTable     = errors.New("the name of the table is not one that Table accepts")
@@ -54,19 +73,6 @@ type store struct {
 	db         *sql.DB
 	statements statements
 	fault      error
-}
-
-// split returns the table that the options name, and those that are not of this package.
-func split(opts []tokenstore.Option) (table string, rest []tokenstore.Option) {
-	table = DefaultTable
-	for _, opt := range opts {
-		if t, ok := opt.(tableOption); ok {
-			table = t.name
-			continue
-		}
-		rest = append(rest, opt)
-	}
-	return table, rest
 }
 
 // check returns what is wrong with the arguments, all of it.

@@ -43,7 +43,7 @@ func TestValidate(t *testing.T) {
 		{name: "fine", store: sqlstore.New(db, sqlstore.SQLite())},
 		{
 			name:  "options",
-			store: sqlstore.New(db, sqlstore.PostgreSQL(), sqlstore.Table("Auth.tokens_2"), tokenstore.Lease(time.Minute)),
+			store: sqlstore.New(db, sqlstore.PostgreSQL(), sqlstore.Table("Auth.tokens_2"), sqlstore.Lease(time.Minute)),
 		},
 		{
 			name: "everything is wrong", store: sqlstore.New(nil, sqlstore.Dialect{}, sqlstore.Table("")),
@@ -67,10 +67,10 @@ func TestValidate(t *testing.T) {
 		},
 		{name: "a nil option", store: sqlstore.New(db, sqlstore.SQLite(), nil), want: []string{"option is nil"}},
 		{
-			name: "a short lease", store: sqlstore.New(db, sqlstore.SQLite(), tokenstore.Lease(time.Millisecond)),
+			name: "a short lease", store: sqlstore.New(db, sqlstore.SQLite(), sqlstore.Lease(time.Millisecond)),
 			want: []string{"lease"},
 		},
-		{name: "an option of another store", store: tokenstore.NewMemory(sqlstore.Table("tokens")), want: []string{"lease"}},
+		{name: "an option is nil", store: sqlstore.New(db, sqlstore.SQLite(), nil), want: []string{"option is nil"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestInvalid(t *testing.T) {
 	if _, ok := errors.AsType[*auth.StoreError](err); !ok {
 		t.Errorf("Load: %v", err)
 	}
-	err = sqlstore.Migrate(t.Context(), nil, sqlstore.Dialect{})
+	err = sqlstore.Migrate(t.Context(), nil, sqlstore.Dialect{}, "")
 	if err == nil || !strings.Contains(err.Error(), "dialect") {
 		t.Errorf("Migrate: %v", err)
 	}
@@ -107,7 +107,7 @@ func TestLease(t *testing.T) {
 	_, db := openFake(t)
 	for want, store := range map[time.Duration]auth.TokenStore{
 		tokenstore.DefaultLease: sqlstore.New(db, sqlstore.SQLite(), sqlstore.Table("t")),
-		time.Minute:             sqlstore.New(db, sqlstore.SQLite(), tokenstore.Lease(time.Minute)),
+		time.Minute:             sqlstore.New(db, sqlstore.SQLite(), sqlstore.Lease(time.Minute)),
 	} {
 		if got := store.(auth.Leaser).Lease(); got != want {
 			t.Errorf("Lease: %v, want %v", got, want)
