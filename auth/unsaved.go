@@ -94,20 +94,15 @@ func (k *keeper) saveNow(ctx context.Context) {
 	if h == nil || !h.unsaved {
 		return
 	}
-	called := false
-	out, err := flight.Catch(func() (Record, error) {
-		return k.m.store.Update(ctx, k.key, h.version, func(_ context.Context, live Record) (Record, error) {
-			called = true
-			if k.exchanging.Load() || k.current.Load() != h { // there is a newer one, or there will be
-				return live, errReplaced
-			}
-			data, err := encodeToken(h.token, live.Data)
-			return Record{Data: data}, err
-		})
+	out, mine, err := k.write(ctx, h.version, h.token, func() error {
+		if k.exchanging.Load() || k.current.Load() != h { // there is a newer one, or there will be
+			return errReplaced
+		}
+		return nil
 	})
 	switch {
 	case err != nil:
-	case called:
+	case mine:
 		k.saved(h, out.Version)
 	case out.Version == 0: // it was deleted, and so is ours
 		k.deleted(h)
@@ -174,6 +169,24 @@ func (k *keeper) set(ctx context.Context, t *Token) error {
 	return nil
 }
 
+// write saves t in place of the record of that version, unless check is against it when the time has come. It reports
+// whether the record was still that one.
+func (k *keeper) write(
+	ctx context.Context, version uint64, t *Token, check func() error,
+) (rec Record, mine bool, err error) {
+	rec, err = flight.Catch(func() (Record, error) {
+		return k.m.store.Update(ctx, k.key, version, func(_ context.Context, live Record) (Record, error) {
+			mine = true
+			if err := check(); err != nil {
+				return live, err
+			}
+			data, err := encodeToken(t, live.Data)
+			return Record{Data: data}, err
+		})
+	})
+	return rec, mine, err
+}
+
 // overwrite writes t over whatever the store has.
 func (k *keeper) overwrite(ctx context.Context, t *Token) (uint64, error) {
 	for range joins {
@@ -181,13 +194,8 @@ func (k *keeper) overwrite(ctx context.Context, t *Token) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		called := false
-		out, err := k.m.store.Update(ctx, k.key, rec.Version, func(_ context.Context, live Record) (Record, error) {
-			called = true
-			data, err := encodeToken(t, live.Data)
-			return Record{Data: data}, err
-		})
-		if err != nil || called {
+		out, mine, err := k.write(ctx, rec.Version, t, func() error { return nil })
+		if err != nil || mine {
 			return out.Version, err
 		}
 	}

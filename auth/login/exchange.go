@@ -143,8 +143,6 @@ func (x *exchange) compute(ctx context.Context, hidden map[string]string) error 
 // send sends a step, and notes what its answer brings.
 func (x *exchange) send(ctx context.Context, caller *tokencall.Caller, i int, s *step) error {
 	failed := &Error{Step: i, Renew: x.plan.renew}
-	ctx, cancel := context.WithTimeout(ctx, tokencall.Timeout)
-	defer cancel()
 	req, err := s.request(ctx, x.values)
 	if err == nil {
 		err = x.checkFound(s, req.URL)

@@ -24,10 +24,10 @@ const (
 // New returns the grant of a login.
 //
 // It is an [auth.GrantBinder]: its calls are sent by the client of the connection, unless Endpoint says otherwise,
-// each within 30 s and with an answer of at most 1 MiB. They are recorded by its logger, without a path that has a
-// secret or a saved value in it. It is an [auth.Validator] that reports all faults of the configuration at once, each a
-// [*ConfigError] or a [*MissingError], and Obtain fails with the same. With Renew its exchanges are one-time. It is an
-// [io.Closer], for the idle connections that are its own.
+// each within 30 s if the context has no deadline, and with an answer of at most 1 MiB. They are recorded by its
+// logger, without a path that has a secret or a saved value in it. It is an [auth.Validator] that reports all faults of
+// the configuration at once, each a [*ConfigError] or a [*MissingError], and Obtain fails with the same. With Renew its
+// exchanges are one-time. It is an [io.Closer], for the idle connections that are its own.
 //
 // Errors of Obtain are [*Error], [*MissingError], those of a [secrets.Provider], of Start, or of the configuration's
 // functions. Secrets of four bytes and more are masked in them. If the answers of a renewal bring a new refresh token

@@ -568,11 +568,13 @@ func TestContext(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 30*time.Second {
 			t.Errorf("error is %v after %v", err, time.Since(began))
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		began = time.Now()
-		if _, err = g.Obtain(ctx, nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
-			t.Errorf("error is %v after %v", err, time.Since(began))
+		for _, limit := range []time.Duration{time.Second, 2 * time.Minute} { // such as a RenewalLimit sets
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			began = time.Now()
+			if _, err = g.Obtain(ctx, nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != limit {
+				t.Errorf("error is %v after %v", err, time.Since(began))
+			}
+			cancel()
 		}
 	})
 }

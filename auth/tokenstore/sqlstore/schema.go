@@ -61,8 +61,8 @@ func Schema(dialect Dialect, table string) string {
 // any number of processes at once: it does nothing if there is nothing to do. The version is kept in a second table
 // with one row, named like the first with "_schema" behind it.
 //
-// table is the name that [Table] is given; empty for [DefaultTable]. A schema that is newer than this version of the package is
-// [ErrNewerSchema], and left as it is. Other errors are [*Error], or tell what is wrong with the arguments.
+// table is the name that [Table] is given; empty for [DefaultTable]. A schema that is newer than this version of the
+// package is [ErrNewerSchema], and left as it is. Other errors are [*Error], or tell what is wrong with the arguments.
 func Migrate(ctx context.Context, db *sql.DB, dialect Dialect, table string) error {
 	if table == "" {
 		table = DefaultTable
