@@ -3,7 +3,6 @@ package auth
 import (
 	"log/slog"
 	"net/http"
-	"time"
 )
 
 // Authenticator puts the credentials of one attempt on a request.
@@ -51,8 +50,6 @@ type Host struct {
 	Client *http.Client
 	// Logger is never nil.
 	Logger *slog.Logger
-	// Now is the connection's clock.
-	Now func() time.Time
 	// Connection is the name of the connection, or else its base URL.
 	Connection string
 	// Call says that the binding is for one call: what it starts in the background may go on after it is closed.

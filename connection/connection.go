@@ -317,7 +317,6 @@ func (c *Connection) host() auth.Host {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		Logger:     slog.New(slog.DiscardHandler),
-		Now:        time.Now,
 		Connection: c.config.name,
 	}
 	if l := cmp.Or(c.config.logger, c.config.debug); l != nil {

@@ -32,7 +32,7 @@ func formsOf(t *testing.T, g auth.Grant, times int) []url.Values {
 	if err := g.(auth.Validator).Validate(); err != nil {
 		t.Fatalf("Validate: %v", err)
 	}
-	host := auth.Host{Client: &http.Client{Transport: srv.Network().Transport()}, Now: time.Now}
+	host := auth.Host{Client: &http.Client{Transport: srv.Network().Transport()}}
 	bound, err := g.(auth.GrantBinder).BindGrant(host)
 	if err != nil {
 		t.Fatal(err)
