@@ -46,6 +46,8 @@ type Call struct { //nolint:recvcheck // it prints as a value, and is checked in
 	Timeouts Timeouts
 	// MaxRedirects replaces the connection's.
 	MaxRedirects *int
+	// InsecureSkipVerify is that of [WithInsecureSkipVerify], for this request.
+	InsecureSkipVerify bool
 	// Debug gets one record per attempt and redirect hop, with bounded and redacted bodies.
 	Debug *slog.Logger
 	// ShownPath is what errors and logs show in the place of the URL's path, where that holds a secret.

@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"maps"
@@ -26,7 +27,8 @@ type config struct {
 	attemptMiddleware []Middleware
 	maxBody           int64
 	codec             Codec
-	maxConnsPerHost   int
+	pool              poolConfig
+	insecureTLS       bool
 	transport         http.RoundTripper
 	transportBy       string // the option that has set it
 	jar               http.CookieJar
@@ -48,7 +50,8 @@ func defaults() config {
 		auth:         auth.None(),
 		header:       http.Header{"User-Agent": {defaultUserAgent}},
 		retry:        NoRetry().withDefaults(),
-		timeouts:     Timeouts{Attempt: defaultAttempt, Total: NoTimeout, Idle: defaultIdle},
+		timeouts:     defaultTimeouts(),
+		pool:         poolConfig{version: HTTP2Preferred, reload: defaultReload},
 		maxRedirects: defaultMaxRedirects,
 		maxBody:      defaultMaxBody,
 	}
@@ -89,6 +92,20 @@ func (cfg *config) fixed() error {
 	return nil
 }
 
+// ofPool notes that an option concerns how connections are made. It is an error on a derived connection.
+func (cfg *config) ofPool(name string) error {
+	cfg.pool.given = append(cfg.pool.given, name)
+	return cfg.fixed()
+}
+
+// log returns where the connection writes to, which may be nowhere.
+func (cfg *config) log() *slog.Logger {
+	if l := cmp.Or(cfg.logger, cfg.debug); l != nil {
+		return l
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
 // fieldLine is one header of every request. Its values are shared by all: an append to them copies.
 type fieldLine struct {
 	name   string
@@ -101,20 +118,4 @@ func (cfg *config) seal() {
 	for _, name := range slices.Sorted(maps.Keys(cfg.header)) {
 		cfg.fields = append(cfg.fields, fieldLine{name: name, values: slices.Clip(cfg.header[name])})
 	}
-}
-
-// conflicts finds options that contradict each other.
-func (cfg *config) conflicts() error {
-	if cfg.transportBy != "" && cfg.maxConnsPerHost > 0 {
-		return &OptionError{Option: "WithMaxConnsPerHost", Err: errors.New("it has no effect beside " + cfg.transportBy)}
-	}
-	if auth.IsNone(cfg.auth) {
-		return nil
-	}
-	for _, name := range append(auth.Headers(cfg.auth), "Authorization") {
-		if cfg.header[name] != nil {
-			return &OptionError{Option: "WithHeader", Err: errors.New(name + " is for WithAuth to set: give one of them")}
-		}
-	}
-	return nil
 }

@@ -1,12 +1,10 @@
 package connection
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -34,13 +32,6 @@ type Connection struct {
 	shut     atomic.Bool
 }
 
-// pool is the transport that a connection shares with those derived from it.
-type pool struct {
-	transport http.RoundTripper
-	own       bool
-	drained   atomic.Bool // the connection that it was made for is closed
-}
-
 // New opens a connection to the service at baseURL, an absolute http or https URL. A path in it is kept before every
 // path that is requested, and a query before every query. No byte is sent.
 //
@@ -49,15 +40,13 @@ func New(baseURL string, options ...Option) (*Connection, error) {
 	c := &Connection{config: defaults()}
 	base, baseErr := parseBase(baseURL)
 	err := errors.Join(baseErr, c.config.apply(options))
-	if baseErr == nil {
-		c.base = base
+	if baseErr != nil {
+		return nil, errors.Join(err, c.config.conflicts(), wrapOption("WithAuth", auth.Validate(c.config.auth)))
 	}
-	p := &pool{transport: c.config.transport}
-	if p.transport == nil {
-		p.transport, p.own = newTransport(&c.config), true
-	}
-	c.pool = p
-	return c.finish(err)
+	c.base = base
+	var poolErr error
+	c.pool, poolErr = newPool(&c.config, base)
+	return c.finish(errors.Join(err, poolErr))
 }
 
 // With derives a connection whose policy differs in the given options. It shares the pool, and the options about it
@@ -72,9 +61,6 @@ func (c *Connection) With(options ...Option) (*Connection, error) {
 func (c *Connection) finish(err error) (*Connection, error) {
 	c.config.seal()
 	err = errors.Join(err, c.config.conflicts())
-	if c.base == nil {
-		return nil, errors.Join(err, wrapOption("WithAuth", auth.Validate(c.config.auth)))
-	}
 	c.home, _ = origin.Of(c.base)
 	c.trusted = map[origin.Origin]bool{c.home: true}
 	for _, o := range c.config.trusted {
@@ -93,7 +79,7 @@ func (c *Connection) finish(err error) (*Connection, error) {
 		_ = state.release()
 		return nil, err
 	}
-	c.pipeline, c.attempts = newPipeline(&c.config, c.pool.transport)
+	c.pipeline, c.attempts = newPipeline(&c.config, c.pool)
 	return c, nil
 }
 
@@ -301,9 +287,7 @@ func (c *Connection) Close() error {
 	if !c.config.derived {
 		c.pool.drained.Store(true)
 	}
-	if t, ok := c.pool.transport.(*http.Transport); ok && c.pool.own && c.pool.drained.Load() {
-		t.CloseIdleConnections()
-	}
+	c.pool.close()
 	return err
 }
 
@@ -313,14 +297,11 @@ func (c *Connection) closed() bool { return c.shut.Load() }
 func (c *Connection) host() auth.Host {
 	h := auth.Host{
 		Client: &http.Client{
-			Transport:     c.pool.transport,
+			Transport:     c.tokenTransport(),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		Logger:     slog.New(slog.DiscardHandler),
+		Logger:     c.config.log(),
 		Connection: c.config.name,
-	}
-	if l := cmp.Or(c.config.logger, c.config.debug); l != nil {
-		h.Logger = l
 	}
 	if h.Connection == "" {
 		h.Connection = redact.URL(c.base)

@@ -32,8 +32,27 @@ type Description struct {
 	MaxBody      int64
 	// Codec is the media type that values are written in and read from.
 	Codec string
-	// Transport is "default", or the type of what the caller gave.
+	// Transport is "default", or the type of what the caller gave. Then all that follows is empty, to PublicAddressesOnly.
 	Transport string
+	// Runtime is the name of the runtime, if there is one.
+	Runtime string
+	// DialTo is the host and port that are dialed in the place of those of the base URL.
+	DialTo string
+	// Proxy and TokenProxy tell the proxies, without user and password.
+	Proxy, TokenProxy string
+	HTTPVersion       HTTPVersion
+	MaxConnLifetime   time.Duration
+	// Trust says whose certificates are trusted.
+	Trust string
+	// Identity is the client certificate: its subject and the end of its validity.
+	Identity   string
+	PinnedKeys []string
+	// Reload is what the last reading of certificates and passwords failed for.
+	Reload              string
+	PublicAddressesOnly bool
+
+	// InsecureSkipVerify says that certificates are not checked.
+	InsecureSkipVerify bool
 	// TestPath is without its query.
 	TestPath string
 }
@@ -59,14 +78,65 @@ func (c *Connection) Describe() Description {
 	if s, ok := cfg.auth.(fmt.Stringer); ok {
 		d.Auth = s.String()
 	}
-	if !c.pool.own {
-		d.Transport = fmt.Sprintf("%T", c.pool.transport)
-	}
+	d.InsecureSkipVerify = cfg.insecureTLS
+	c.pool.describe(&d)
 	for o := range c.trusted {
 		d.TrustedOrigins = append(d.TrustedOrigins, o.String())
 	}
 	slices.Sort(d.TrustedOrigins)
 	return d
+}
+
+// describe tells how connections are made.
+func (p *pool) describe(d *Description) {
+	if p.custom != nil {
+		d.Transport = fmt.Sprintf("%T", p.custom)
+		d.Timeouts.Dial, d.Timeouts.TLSHandshake, d.Timeouts.ResponseHeader = 0, 0, 0
+		return
+	}
+	c, m := &p.config, &p.current.Load().material
+	d.Runtime, d.DialTo = c.runtime, c.dialTo
+	d.Proxy, d.TokenProxy = p.proxyText(c.proxy, m.proxy), p.proxyText(c.tokenProxy, m.tokenProxy)
+	d.HTTPVersion, d.MaxConnLifetime = c.version, c.lifetime
+	d.Trust = c.trustText()
+	if leaf, err := leafOf(m.identity); err == nil {
+		d.Identity = redact.Line(leaf.Subject.String()) + ", valid to " + leaf.NotAfter.UTC().Format(time.RFC3339)
+	}
+	d.PinnedKeys = slices.Clone(c.pins)
+	if text := p.fault.Load(); text != nil {
+		d.Reload = *text
+	}
+	d.PublicAddressesOnly = c.publicOnly
+}
+
+// proxyText tells a proxy, and of the platform's whether there is one for the base URL.
+func (p *pool) proxyText(proxy Proxy, r route) string {
+	if proxy.Mode == ProxyCustom || proxy.Mode == ProxyNone {
+		return proxy.String()
+	}
+	u := r.via(p.base)
+	if u == nil {
+		return string(ProxyPlatform) + " (none)"
+	}
+	return fmt.Sprintf("%s (%s://%s)", ProxyPlatform, u.Scheme, u.Host)
+}
+
+func (c *poolConfig) trustText() string {
+	given := fmt.Sprintf("%d given", len(c.authorities))
+	text := "system"
+	switch {
+	case c.trust != nil:
+		text = fmt.Sprintf("%T", c.trust)
+		if s, ok := c.trust.(fmt.Stringer); ok {
+			text = s.String()
+		}
+	case c.noSystem:
+		return given
+	}
+	if len(c.authorities) == 0 {
+		return text
+	}
+	return text + " and " + given
 }
 
 // String returns the description as one "key: value" line per field.
@@ -90,10 +160,31 @@ func (d Description) String() string {
 	line("attempt timeout", limitText(d.Timeouts.Attempt))
 	line("total timeout", limitText(d.Timeouts.Total))
 	line("idle timeout", limitText(d.Timeouts.Idle))
+	line("dial timeout", limitText(d.Timeouts.Dial))
+	line("TLS handshake timeout", limitText(d.Timeouts.TLSHandshake))
+	line("response header timeout", limitText(d.Timeouts.ResponseHeader))
 	line("max redirects", d.MaxRedirects)
 	line("max body", d.MaxBody)
 	line("codec", d.Codec)
 	line("transport", d.Transport)
+	line("runtime", d.Runtime)
+	line("dial to", d.DialTo)
+	line("proxy", d.Proxy)
+	line("token proxy", d.TokenProxy)
+	line("HTTP version", string(d.HTTPVersion))
+	if d.MaxConnLifetime > 0 {
+		line("max connection lifetime", d.MaxConnLifetime)
+	}
+	line("trust", d.Trust)
+	line("identity", d.Identity)
+	line("pinned keys", strings.Join(d.PinnedKeys, ", "))
+	line("reload failed", d.Reload)
+	if d.PublicAddressesOnly {
+		line("public addresses only", true)
+	}
+	if d.InsecureSkipVerify {
+		line("INSECURE", "certificates are not checked")
+	}
 	line("test path", d.TestPath)
 	return b.String()
 }

@@ -68,7 +68,7 @@ func (e *RedirectError) Error() string {
 
 func (e *RedirectError) Unwrap() error { return e.Err }
 
-// Phase names one of the three time limits of [Timeouts].
+// Phase names one of the time limits of [Timeouts].
 type Phase string
 
 // The phases of a call that have a limit.
@@ -76,6 +76,9 @@ const (
 	PhaseAttempt Phase = "attempt"
 	PhaseTotal   Phase = "total"
 	PhaseIdle    Phase = "idle"
+	PhaseDial    Phase = "dial"
+	PhaseTLS     Phase = "TLS handshake"
+	PhaseHeader  Phase = "response header"
 )
 
 // TimeoutError means that one of the connection's own limits passed. errors.Is(err, context.DeadlineExceeded) holds.

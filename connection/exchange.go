@@ -222,6 +222,10 @@ func (x *Exchange) override() error {
 		if err := x.call.Timeouts.validate(); err != nil {
 			return &OptionError{Option: "Timeouts", Err: err}
 		}
+		if x.call.Timeouts.ofPool() {
+			return &OptionError{Option: "Timeouts", Err: errors.New(
+				"Dial, TLSHandshake and ResponseHeader are of the pool, which is made by New")}
+		}
 		x.limits = x.limits.shorter(x.call.Timeouts.over(x.limits))
 	}
 	if x.call.Retry != nil {
@@ -233,6 +237,9 @@ func (x *Exchange) override() error {
 	}
 	if x.call.MaxRedirects != nil && *x.call.MaxRedirects < 0 {
 		return &OptionError{Option: "MaxRedirects", Err: errors.New("the number is negative")}
+	}
+	if x.call.InsecureSkipVerify && x.conn.pool.custom != nil {
+		return &OptionError{Option: "InsecureSkipVerify", Err: errForeignTransport}
 	}
 	if x.call.Auth != nil {
 		own, err := x.conn.bind(x.call.Auth, true)
@@ -305,6 +312,12 @@ func (x *Exchange) explain(err error) error {
 		return cause
 	}
 	return wait.Ended(ctx)
+}
+
+// lane tells what connections a hop may use.
+func (x *Exchange) lane(req *http.Request) laneKey {
+	home := !isForeign(req) && x.conn.trusts(req.URL)
+	return laneKey{home: home, insecure: home && (x.call.InsecureSkipVerify || x.conn.config.insecureTLS)}
 }
 
 // maxRedirects returns how many redirects are followed.

@@ -91,6 +91,9 @@ func WithRetry(r Retry) Option {
 func WithTimeouts(t Timeouts) Option {
 	return option{"WithTimeouts", func(cfg *config) error {
 		cfg.timeouts = t.over(cfg.timeouts)
+		if t.ofPool() {
+			return errors.Join(t.validate(), cfg.ofPool("WithTimeouts"))
+		}
 		return t.validate()
 	}}
 }
@@ -212,8 +215,8 @@ func WithMaxConnsPerHost(n int) Option {
 		if n <= 0 {
 			return errors.New("the number is not positive")
 		}
-		cfg.maxConnsPerHost = n
-		return cfg.fixed()
+		cfg.pool.maxConns = n
+		return cfg.ofPool("WithMaxConnsPerHost")
 	}}
 }
 

@@ -159,7 +159,8 @@ func TestWithKeepsThePool(t *testing.T) {
 	srv := connectiontest.NewServer(t, connectiontest.Status(http.StatusOK))
 	conn := connect(t, srv.URL)
 	for _, o := range []connection.Option{
-		srv.Network().Option(), connection.WithHTTPClient(new(http.Client)), connection.WithMaxConnsPerHost(1),
+		connection.WithTransport(srv.Network().Transport()), connection.WithHTTPClient(new(http.Client)),
+		connection.WithMaxConnsPerHost(1),
 	} {
 		if _, err := conn.With(o); len(optionFaults(err)) != 1 {
 			t.Errorf("With(%v): error %v, want an *OptionError", o, err)

@@ -21,8 +21,8 @@ type Middleware = func(next http.RoundTripper) http.RoundTripper
 //	auth                   origin check, https check, Authenticate, one resend after a challenge
 //	log                    redacted, silent by default
 //	transport              net/http
-func newPipeline(cfg *config, transport http.RoundTripper) (http.RoundTripper, attemptStage) {
-	hop := cookieStage{authStage{logStage{wireStage{transport}}}, cfg.jar}
+func newPipeline(cfg *config, pool *pool) (http.RoundTripper, attemptStage) {
+	hop := cookieStage{authStage{logStage{wireStage{pool}}}, cfg.jar}
 	attempts := attemptStage{redirectStage{wrap(hop, cfg.attemptMiddleware...)}}
 	return wrap(retryStage{attempts}, cfg.middleware...), attempts
 }

@@ -637,10 +637,6 @@ func keyCookie(t *testing.T) http.CookieJar {
 
 func TestRedirectCookies(t *testing.T) {
 	t.Parallel()
-	withJar := func(n *connectiontest.Network, jar http.CookieJar) connection.Option {
-		return connection.WithHTTPClient(&http.Client{Transport: n.Transport(), Jar: jar})
-	}
-
 	t.Run("A15 there is no jar by default", func(t *testing.T) {
 		t.Parallel()
 		n := connectiontest.NewNetwork(t)
@@ -653,12 +649,12 @@ func TestRedirectCookies(t *testing.T) {
 		}
 	})
 
-	t.Run("A15 the caller's jar works at home", func(t *testing.T) {
+	t.Run("A15 the jar of the caller's client works at home", func(t *testing.T) {
 		t.Parallel()
 		n := connectiontest.NewNetwork(t)
 		home := n.Serve(homeURL, routes{"/set": connectiontest.Status(302).Header("Set-Cookie", "new=1").
 			Header("Location", "/get")})
-		conn := openConn(t, n, withJar(n, keyCookie(t)))
+		conn := connect(t, homeURL, connection.WithHTTPClient(&http.Client{Transport: n.Transport(), Jar: keyCookie(t)}))
 		mustAsk(t, conn, http.MethodGet, "/set", "")
 		if got := home.Requests()[1].Header.Get("Cookie"); got != "sid=chocolate; new=1" {
 			t.Errorf("Cookie is %q", got)
@@ -672,7 +668,7 @@ func TestRedirectCookies(t *testing.T) {
 			home := n.Serve(homeURL, routes{"/start": redirectTo(http.StatusFound, foreign+"/x")})
 			tossing := connectiontest.Status(200).Header("Set-Cookie", "sid=tossed; Domain=api.example.test")
 			srv := n.Serve(foreign, tossing)
-			conn := openConn(t, n, withJar(n, keyCookie(t)), connection.WithAuth(bearer()))
+			conn := openConn(t, n, connection.WithCookieJar(keyCookie(t)), connection.WithAuth(bearer()))
 			mustAsk(t, conn, http.MethodGet, "/start", "")
 			wantBare(t, only(t, srv))
 
@@ -687,7 +683,7 @@ func TestRedirectCookies(t *testing.T) {
 		t.Parallel()
 		n := connectiontest.NewNetwork(t)
 		home := n.Serve(homeURL, connectiontest.Sequence(connectiontest.Status(401), connectiontest.Status(200)))
-		conn := openConn(t, n, withJar(n, keyCookie(t)), connection.WithAuth(&renewing{}))
+		conn := openConn(t, n, connection.WithCookieJar(keyCookie(t)), connection.WithAuth(&renewing{}))
 		mustAsk(t, conn, http.MethodGet, "/", "")
 		for i, got := range home.Requests() {
 			if got.Header.Get("Cookie") != "sid=chocolate" {

@@ -5,7 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/restconn/restconn/auth"
@@ -73,14 +76,30 @@ func final(err error) bool {
 	for _, is := range []func(error) bool{
 		as[*auth.Error], as[*OptionError], as[*OriginError], as[*RedirectError],
 		as[*tls.CertificateVerificationError], as[x509.UnknownAuthorityError], as[x509.HostnameError],
-		as[x509.CertificateInvalidError], as[*bodyError],
+		as[x509.CertificateInvalidError], as[*bodyError], as[*PinError], as[*AddressError], refusedByProxy, alerted,
 	} {
 		if is(err) {
 			return true
 		}
 	}
-	return errors.Is(err, ErrInsecure) || errors.Is(err, ErrNotReplayable) || errors.Is(err, ErrClosed) ||
-		errors.Is(err, context.Canceled)
+	return slices.ContainsFunc(finalErrors, func(target error) bool { return errors.Is(err, target) })
+}
+
+var finalErrors = []error{ //nolint:gochecknoglobals // never changed
+	ErrInsecure, ErrNotReplayable, ErrClosed, ErrHTTP2Required, errPlainServer, context.Canceled,
+}
+
+// refusedByProxy reports whether a proxy has refused for good: credentials do not get better by themselves.
+func refusedByProxy(err error) bool {
+	e, ok := errors.AsType[*ProxyError](err)
+	return ok && e.Status/100 == 4
+}
+
+// alerted reports whether the server has ended the handshake because of a certificate: the client's, or that there is
+// none. crypto/tls tells that in a text (RFC 8446, section 6.2).
+func alerted(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error" && strings.Contains(op.Error(), "certificate")
 }
 
 func as[T error](err error) bool {

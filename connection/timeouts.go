@@ -22,19 +22,41 @@ type Timeouts struct {
 	// Idle is the longest time without a byte while a request body of unknown length or more than 64 KiB is being sent,
 	// and while a read of an open stream is waiting. There it takes the place of Attempt. The default is 60 s.
 	Idle time.Duration
+
+	// Dial bounds the making of a connection: looking up the name, TCP, and the handshakes with a proxy. The default is
+	// 30 s. Dial, TLSHandshake and ResponseHeader belong to the pool: they are set in [New], not on a request or a derived
+	// connection, and not beside WithTransport or WithHTTPClient. They hold for token calls, too.
+	Dial time.Duration
+	// TLSHandshake bounds the TLS handshake with the service. The default is 10 s.
+	TLSHandshake time.Duration
+	// ResponseHeader bounds the time from the end of a request to the headers of its response. There is none by
+	// default.
+	ResponseHeader time.Duration
 }
 
 const (
-	defaultAttempt = 60 * time.Second
-	defaultIdle    = 60 * time.Second
+	defaultAttempt      = 60 * time.Second
+	defaultIdle         = 60 * time.Second
+	defaultDial         = 30 * time.Second
+	defaultTLSHandshake = 10 * time.Second
 )
 
+func defaultTimeouts() Timeouts {
+	return Timeouts{
+		Attempt: defaultAttempt, Total: NoTimeout, Idle: defaultIdle,
+		Dial: defaultDial, TLSHandshake: defaultTLSHandshake, ResponseHeader: NoTimeout,
+	}
+}
+
 func (t Timeouts) validate() error {
-	if t.Attempt < 0 || t.Total < 0 || t.Idle < 0 {
+	if min(t.Attempt, t.Total, t.Idle, t.Dial, t.TLSHandshake, t.ResponseHeader) < 0 {
 		return errors.New("a timeout is negative: use NoTimeout for no limit")
 	}
 	return nil
 }
+
+// ofPool reports whether one of the limits is set that belong to the pool.
+func (t Timeouts) ofPool() bool { return t.Dial != 0 || t.TLSHandshake != 0 || t.ResponseHeader != 0 }
 
 // over returns t with the fields that it leaves open taken from base.
 func (t Timeouts) over(base Timeouts) Timeouts {
@@ -45,17 +67,19 @@ func (t Timeouts) over(base Timeouts) Timeouts {
 		return own
 	}
 	return Timeouts{
-		Attempt: pick(t.Attempt, base.Attempt),
-		Total:   pick(t.Total, base.Total),
-		Idle:    pick(t.Idle, base.Idle),
+		Attempt:        pick(t.Attempt, base.Attempt),
+		Total:          pick(t.Total, base.Total),
+		Idle:           pick(t.Idle, base.Idle),
+		Dial:           pick(t.Dial, base.Dial),
+		TLSHandshake:   pick(t.TLSHandshake, base.TLSHandshake),
+		ResponseHeader: pick(t.ResponseHeader, base.ResponseHeader),
 	}
 }
 
-// shorter returns the shorter of each pair of limits.
+// shorter returns t with the limits of a call that are shorter in other.
 func (t Timeouts) shorter(other Timeouts) Timeouts {
-	return Timeouts{
-		Attempt: min(t.Attempt, other.Attempt),
-		Total:   min(t.Total, other.Total),
-		Idle:    min(t.Idle, other.Idle),
-	}
+	t.Attempt = min(t.Attempt, other.Attempt)
+	t.Total = min(t.Total, other.Total)
+	t.Idle = min(t.Idle, other.Idle)
+	return t
 }

@@ -31,7 +31,7 @@ func (e *TransportError) Error() string {
 func (e *TransportError) Unwrap() error { return e.Err }
 
 // wireStage is the border to the transport, which may be anybody's.
-type wireStage struct{ transport http.RoundTripper }
+type wireStage struct{ pool *pool }
 
 var (
 	errNoResponse = errors.New("the transport, or a middleware, returned neither a response nor an error")
@@ -45,7 +45,10 @@ func middlewareError(text string) error {
 
 // unconnected reports whether err says that there was no connection to send the request on.
 func unconnected(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
+	if as[*dialError](err) || as[*ProxyError](err) {
+		return true
+	}
+	op, ok := errors.AsType[*net.OpError](err) // of a transport that is not ours
 	return ok && op.Op == "dial" || as[*tls.CertificateVerificationError](err) || as[tls.RecordHeaderError](err)
 }
 
@@ -59,11 +62,12 @@ func shown(err error) error {
 }
 
 func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := s.transport.RoundTrip(req)
+	resp, err := s.pool.roundTrip(req, exchangeOf(req).lane(req))
 	if err == nil && resp == nil {
 		err = errNoResponse
 	}
 	if err != nil {
+		err = s.pool.timeout(err)
 		return nil, &TransportError{Method: req.Method, Unsent: unconnected(err), Err: shown(err)}
 	}
 	if resp.Body == nil {

@@ -81,6 +81,7 @@ type policy struct {
 	maxRedirects *int
 	debug        *slog.Logger
 	debugSet     bool
+	insecure     bool
 	check        func(resp *http.Response, body []byte) error
 	checkSet     bool
 	expected     []int
@@ -334,6 +335,11 @@ func (b Builder) Timeouts(t connection.Timeouts) Builder {
 // MaxRedirects replaces the connection's limit; with 0 a redirect is the response.
 func (b Builder) MaxRedirects(n int) Builder {
 	return b.with(func(p *policy) { p.maxRedirects = &n })
+}
+
+// InsecureSkipVerify accepts any certificate for this request. See [connection.WithInsecureSkipVerify].
+func (b Builder) InsecureSkipVerify() Builder {
+	return b.with(func(p *policy) { p.insecure = true })
 }
 
 // Debug writes one redacted record per attempt of this request, with up to 10 KiB of each body. See

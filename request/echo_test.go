@@ -158,12 +158,9 @@ func TestEchoOfGoAway(t *testing.T) {
 			srv := connectiontest.NewNetwork(t).ServeRaw("http://127.0.0.1:8080", func(conn net.Conn) {
 				goAway(conn, code, "Bearer tokencanary /x?q=querycanary servercanary")
 			})
-			tr := srv.Network().Transport()
-			tr.Protocols = new(http.Protocols)
-			tr.Protocols.SetUnencryptedHTTP2(true)
 			log := new(ledger)
 			logger := slog.New(slog.NewJSONHandler(log, nil))
-			conn := connectTo(t, srv, "", connection.WithTransport(tr),
+			conn := connectTo(t, srv, "", connection.WithHTTPVersion(connection.HTTP2Unencrypted),
 				connection.WithLogger(logger), connection.WithDebug(logger))
 			err := request.Post(conn, "/x").Query("q", "querycanary").Exec(t.Context())
 			wantStage[*request.Error](t, err, request.StageSend)

@@ -17,9 +17,7 @@ import (
 func oneAtATime(t *testing.T, status int, header, body string) (request.Builder, func() int) {
 	t.Helper()
 	_, s := answered(t, status, header, body)
-	tr := s.Network().Transport()
-	tr.MaxConnsPerHost = 1
-	conn := connectTo(t, s, "", connection.WithTransport(tr),
+	conn := connectTo(t, s, "", connection.WithMaxConnsPerHost(1),
 		connection.WithTimeouts(connection.Timeouts{Attempt: 20 * time.Second}))
 	return request.Get(conn, "/x"), s.Conns
 }

@@ -132,7 +132,7 @@ func (p *policy) set(call *connection.Call) error {
 		}
 	}
 	call.Auth, call.Retry, call.Timeouts = p.auth, p.retry, p.timeouts
-	call.MaxRedirects, call.Debug = p.maxRedirects, p.debug
+	call.MaxRedirects, call.Debug, call.InsecureSkipVerify = p.maxRedirects, p.debug, p.insecure
 	return nil
 }
 

@@ -85,9 +85,9 @@ func (b Builder) Stream(ctx context.Context) (*http.Response, error) {
 // [connection.Connection.Do] adds both.
 func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 	if p := b.effective(); p.authSet || p.retry != nil || p.timeouts != (connection.Timeouts{}) ||
-		p.maxRedirects != nil || p.debugSet || p.checkSet || p.expectedSet {
+		p.maxRedirects != nil || p.debugSet || p.checkSet || p.expectedSet || p.insecure {
 		return nil, b.wrong(errors.New("an *http.Request cannot carry Auth, Retry, Timeouts, MaxRedirects, Debug, " +
-			"ExpectStatus or Check: use another terminal, or a connection derived with With"))
+			"InsecureSkipVerify, ExpectStatus or Check: use another terminal, or a connection derived with With"))
 	}
 	call, err := b.call(ctx)
 	if err != nil {

@@ -313,7 +313,7 @@ func TestChoosesTheStrongest(t *testing.T) {
 		"F19 an escape at end":   {[]string{sha + `, opaque="\`}, ""},
 		"F19 a huge nonce":       {[]string{sha + `, opaque="` + strings.Repeat("n", 5000) + `"`}, ""},
 		"F19 10,000 challenges":  {[]string{strings.Repeat("Digest a=b, ", 10000) + sha}, ""},
-		"F19 10,000 lines":       {append(strings.Split(strings.Repeat("Digest realm=x\n", 10000), "\n"), sha), ""},
+		"F19 3,000 lines":        {append(strings.Split(strings.Repeat("Digest realm=x\n", 3000), "\n"), sha), ""},
 		"F19 commas":             {[]string{strings.Repeat(",", 60000)}, ""},
 		"words without a comma":  {[]string{sha + ` Basic realm="x"`}, ""},
 	}

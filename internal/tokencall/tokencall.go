@@ -105,8 +105,17 @@ type Answer struct {
 type Caller struct {
 	config Config
 	client *http.Client
-	own    *http.Transport // closed with the Caller
+	own    idler // closed with the Caller
 }
+
+// Derivable is a transport that knows how to make another one like it, with other roots or another proxy, each unless
+// it is nil.
+type Derivable interface {
+	http.RoundTripper
+	Derive(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error)) http.RoundTripper
+}
+
+type idler interface{ CloseIdleConnections() }
 
 // New returns a Caller. host is the client of the connection, nil if there is none.
 func New(config Config, host *http.Client) (*Caller, error) {
@@ -136,6 +145,11 @@ func (c *Caller) transport(host *http.Client) (http.RoundTripper, error) {
 	if err != nil || roots == nil && c.config.Proxy == nil {
 		return base, err
 	}
+	if d, ok := base.(Derivable); ok {
+		own := d.Derive(roots, c.config.Proxy)
+		c.own, _ = own.(idler)
+		return own, nil
+	}
 	t, ok := base.(*http.Transport)
 	switch {
 	case !ok:
@@ -143,14 +157,15 @@ func (c *Caller) transport(host *http.Client) (http.RoundTripper, error) {
 	case roots != nil && t.DialTLSContext != nil:
 		return nil, errors.New("trust cannot be set on a transport that has a DialTLSContext of its own")
 	}
-	c.own = t.Clone()
+	own := t.Clone()
+	c.own = own
 	if roots != nil {
-		c.own.TLSClientConfig = withRoots(t, roots)
+		own.TLSClientConfig = withRoots(t, roots)
 	}
 	if c.config.Proxy != nil {
-		c.own.Proxy = c.config.Proxy
+		own.Proxy = c.config.Proxy
 	}
-	return c.own, nil
+	return own, nil
 }
 
 // checkRedirect ends a chain of redirects at the first that is not to be followed; its answer is the answer.

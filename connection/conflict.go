@@ -1,0 +1,106 @@
+package connection
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/origin"
+)
+
+// conflicts finds options that contradict each other.
+func (cfg *config) conflicts() error {
+	var errs []error
+	if cfg.transportBy != "" {
+		for _, name := range cfg.pool.given {
+			errs = append(errs, &OptionError{Option: name, Err: errors.New("it has no effect beside " + cfg.transportBy)})
+		}
+	}
+	if cfg.transport != nil && cfg.insecureTLS {
+		errs = append(errs, wrapOption("WithInsecureSkipVerify", errForeignTransport))
+	}
+	custom := cfg.pool.proxy.Mode == ProxyCustom || cfg.pool.tokenProxy.Mode == ProxyCustom
+	if cfg.pool.noProxy && custom {
+		errs = append(errs, &OptionError{Option: "WithProxy", Err: fmt.Errorf(
+			"runtime %q has no proxies (NoProxy), and Mode ProxyCustom asks for one", cfg.pool.runtime)})
+	}
+	return errors.Join(append(errs, cfg.headerConflict())...)
+}
+
+var errForeignTransport = errors.New("the transport is the caller's, and so is what it verifies")
+
+// headerConflict finds a header that the authenticator sets as well.
+func (cfg *config) headerConflict() error {
+	if auth.IsNone(cfg.auth) {
+		return nil
+	}
+	for _, name := range append(auth.Headers(cfg.auth), "Authorization") {
+		if cfg.header[name] != nil {
+			return &OptionError{Option: "WithHeader", Err: errors.New(name + " is for WithAuth to set: give one of them")}
+		}
+	}
+	return nil
+}
+
+// conflicts finds options that cannot hold together, now that it is known which proxies there are.
+func (p *pool) conflicts(m *material) error {
+	var errs []error
+	fault := func(wrong bool, option, text string) {
+		if wrong {
+			errs = append(errs, &OptionError{Option: option, Err: errors.New(text)})
+		}
+	}
+	c := &p.config
+	proxy := m.proxy.via(p.base)
+	fault(c.publicOnly && (m.proxy != nil || m.tokenProxy != nil), "WithPublicAddressesOnly",
+		"a proxy looks up names by itself: set Proxy{Mode: ProxyNone}, also in WithTokenProxy, or let the proxy refuse")
+	fault(c.dialTo != "" && proxy != nil, "WithHostPort",
+		"there is a proxy, which looks up names by itself: set Proxy{Mode: ProxyNone}")
+	fault(c.version == HTTP2Required && p.base.Scheme == "http", "WithHTTPVersion",
+		"HTTP2Required wants https: on http there is HTTP2Unencrypted")
+	fault(c.version == HTTP2Unencrypted && p.base.Scheme == "http" && proxy != nil && !proxiesAll(proxy),
+		"WithHTTPVersion", "HTTP2Unencrypted does not go through an HTTP proxy")
+	return errors.Join(errs...)
+}
+
+// via returns the proxy for a URL, if there is one that can be told.
+func (r route) via(u *url.URL) *url.URL {
+	if r == nil {
+		return nil
+	}
+	proxy, err := r(u)
+	if err != nil {
+		return nil
+	}
+	return proxy
+}
+
+// proxiesAll reports whether a proxy hands on bytes of any kind.
+func proxiesAll(proxy *url.URL) bool { return strings.HasPrefix(proxy.Scheme, "socks") }
+
+// staysHere reports whether what goes to an origin on this machine over plain http does not leave it.
+func (p *pool) staysHere(o origin.Origin, token bool) bool {
+	if p.custom != nil {
+		return true
+	}
+	m := &p.current.Load().material
+	r := m.proxy
+	if token {
+		r = m.tokenProxy
+	}
+	if r == nil {
+		return true
+	}
+	u, err := url.Parse(o.String())
+	if err != nil {
+		return false
+	}
+	proxy := r.via(u)
+	if proxy == nil {
+		return true
+	}
+	of, err := origin.Of(&url.URL{Scheme: "http", Host: proxy.Host})
+	return err == nil && of.Loopback()
+}

@@ -1,0 +1,346 @@
+package connection
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/restconn/restconn/internal/flight"
+	"github.com/restconn/restconn/internal/redact"
+)
+
+// poolConfig is what the options have set that concerns how connections are made. A derived connection shares it.
+type poolConfig struct {
+	authorities []*x509.Certificate // trusted beside the roots
+	noSystem    bool                // without the roots of the system
+	trust       TrustSource
+	identity    IdentitySource
+	reload      time.Duration
+	pins        []string
+	version     HTTPVersion
+	proxy       Proxy
+	tokenProxy  Proxy
+	runtime     string
+	noProxy     bool  // the runtime has none
+	platform    Proxy // of the runtime
+	dial        DialFunc
+	dialTo      string // host and port in the place of those of the base URL
+	publicOnly  bool
+	maxConns    int
+	lifetime    time.Duration
+
+	given []string // the names of the options that have set it
+}
+
+const defaultReload = time.Minute
+
+// pool holds the connections of a Connection and of those derived from it.
+type pool struct {
+	custom http.RoundTripper // the caller's, in the place of all that follows
+
+	config   poolConfig
+	timeouts Timeouts
+	base     *url.URL
+	platform route // what the environment says
+	logger   *slog.Logger
+
+	began   time.Time
+	current atomic.Pointer[generation]
+	loads   flight.Group[struct{}, *generation]
+	fault   atomic.Pointer[string] // why the last reload failed; nil if it did not
+	warned  sync.Once              // of certificates that are not checked
+	drained atomic.Bool            // the connection that it was made for is closed
+}
+
+// material is what connections are made with and what may change with time.
+type material struct {
+	roots             *x509.CertPool // nil for those of the system
+	identity          *tls.Certificate
+	proxy, tokenProxy route
+	proxies           [3]string // both, and that of the platform, to compare
+}
+
+// generation is a set of transports that are made with the same material. When it ends, another one takes its place,
+// and its connections are closed as they become idle.
+type generation struct {
+	material
+
+	pool  *pool
+	next  atomic.Int64 // when to look for new material, in nanoseconds since pool.began
+	ends  int64        // when it is too old, likewise; 0 for never
+	lanes [lanes]atomic.Pointer[lane]
+
+	mu      sync.Mutex
+	derived map[laneKey]*lane
+}
+
+// laneKey tells apart requests that must not share connections.
+type laneKey struct {
+	home     bool // it goes to an origin of the connection: HTTP version and pins hold
+	token    bool // it is a token call
+	insecure bool // certificates are not checked
+	variant  *variant
+}
+
+// variant is what a token flow has asked for beside what the connection has.
+type variant struct {
+	roots *x509.CertPool // nil for those of the connection
+	proxy route          // nil for that of the connection
+}
+
+// lanes is how many keys there are without a variant.
+const lanes = 8
+
+func (k laneKey) index() int {
+	n := 0
+	for i, bit := range []bool{k.home, k.token, k.insecure} {
+		if bit {
+			n |= 1 << i
+		}
+	}
+	return n
+}
+
+// materialLimit bounds the reading of certificates and passwords.
+const materialLimit = 30 * time.Second
+
+// newPool opens what the connections are made with. The pool is there also where there is an error.
+func newPool(cfg *config, base *url.URL) (*pool, error) {
+	p := &pool{custom: cfg.transport, config: cfg.pool, timeouts: cfg.timeouts, base: base, began: time.Now()}
+	p.logger = cfg.log()
+	if p.custom != nil {
+		return p, nil
+	}
+	var envErr error
+	if !p.config.noProxy && p.config.platform.Mode == "" {
+		p.platform, envErr = fromEnvironment()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), materialLimit)
+	defer cancel()
+	m, err := p.load(ctx)
+	p.start(m)
+	return p, errors.Join(wrapOption("WithProxy", envErr), err, p.conflicts(&m))
+}
+
+// start begins a generation.
+func (p *pool) start(m material) *generation {
+	g := &generation{material: m, pool: p}
+	now := int64(time.Since(p.began))
+	g.next.Store(now + int64(min(p.config.reload, NoTimeout-time.Duration(now))))
+	if lifetime := int64(p.config.lifetime); lifetime > 0 {
+		const tenth = 10
+		early := rand.Int64N(lifetime/tenth + 1) //nolint:gosec // so that a fleet does not connect anew all at once
+		g.ends = now + lifetime - early
+	}
+	p.current.Store(g)
+	return g
+}
+
+// load reads the material.
+func (p *pool) load(ctx context.Context) (material, error) {
+	var m material
+	var errs [5]error
+	m.roots, errs[0] = p.loadRoots(ctx)
+	if p.config.identity != nil {
+		m.identity, errs[1] = loadIdentity(ctx, p.config.identity)
+	}
+	platform, text, err := p.openProxy(ctx, "WithRuntime", p.config.platform, p.platform)
+	errs[2] = err
+	m.proxy, m.proxies[0], errs[3] = p.openProxy(ctx, "WithProxy", p.config.proxy, platform)
+	m.tokenProxy, m.proxies[1], errs[4] = p.openProxy(ctx, "WithTokenProxy", p.config.tokenProxy, platform)
+	m.proxies[2] = text
+	return m, errors.Join(errs[:]...)
+}
+
+// loadRoots returns the certificates to trust.
+func (p *pool) loadRoots(ctx context.Context) (*x509.CertPool, error) {
+	c := &p.config
+	var roots *x509.CertPool
+	switch {
+	case c.trust != nil:
+		loaded, err := flight.Catch(func() (*x509.CertPool, error) { return c.trust.Roots(ctx) })
+		if err == nil && loaded == nil {
+			err = errors.New("the source has no certificates")
+		}
+		if err != nil {
+			return nil, &OptionError{Option: "WithTrust", Err: err}
+		}
+		roots = loaded
+	case c.noSystem:
+		roots = x509.NewCertPool()
+	case len(c.authorities) > 0:
+		system, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, &OptionError{Option: "WithTrustedCA", Err: err}
+		}
+		roots = system
+	default:
+		return nil, nil //nolint:nilnil // nil is what tls.Config wants
+	}
+	if len(c.authorities) > 0 {
+		roots = roots.Clone() // the source may give it to others
+		for _, cert := range c.authorities {
+			roots.AddCert(cert)
+		}
+	}
+	return roots, nil
+}
+
+func loadIdentity(ctx context.Context, src IdentitySource) (*tls.Certificate, error) {
+	cert, err := flight.Catch(func() (*tls.Certificate, error) { return src.Identity(ctx) })
+	if err == nil {
+		_, err = leafOf(cert)
+	}
+	return cert, wrapOption("WithIdentity", err)
+}
+
+// changes reports whether a generation ends other than with the pool.
+func (p *pool) changes() bool {
+	c := &p.config
+	return c.lifetime > 0 || c.trust != nil || c.identity != nil || c.proxy.Password != nil ||
+		c.tokenProxy.Password != nil || c.platform.Password != nil
+}
+
+// generation returns the current one. It may have to wait for the next.
+func (p *pool) generation(ctx context.Context) (*generation, error) {
+	g := p.current.Load()
+	if !p.changes() || !g.due() {
+		return g, nil
+	}
+	return p.loads.Do(ctx, struct{}{}, materialLimit, p.renew)
+}
+
+// due reports whether it is time for new material, or for other connections.
+func (g *generation) due() bool {
+	now := int64(time.Since(g.pool.began))
+	return now >= g.next.Load() || g.ends > 0 && now >= g.ends
+}
+
+// renew begins the next generation, if there is new material or the current one is too old.
+func (p *pool) renew(ctx context.Context) (*generation, error) {
+	old := p.current.Load()
+	if !old.due() {
+		return old, nil
+	}
+	m, err := p.load(ctx)
+	if err != nil {
+		p.report(err)
+		m = old.material
+	} else {
+		p.fault.Store(nil)
+	}
+	now := int64(time.Since(p.began))
+	if m.equal(&old.material) && (old.ends == 0 || now < old.ends) {
+		old.next.Store(now + int64(min(p.config.reload, NoTimeout-time.Duration(now))))
+		return old, nil
+	}
+	g := p.start(m)
+	old.closeIdle()
+	return g, nil
+}
+
+// report says once that the material could not be read again.
+func (p *pool) report(err error) {
+	text := redact.Line(err.Error())
+	if last := p.fault.Swap(&text); last != nil && *last == text {
+		return
+	}
+	p.logger.Warn("certificates or proxy password could not be read again: those from before stay in use",
+		slog.String("error", text))
+}
+
+func (m *material) equal(other *material) bool {
+	return m.proxies == other.proxies && identical(m.identity, other.identity) &&
+		(m.roots == other.roots || m.roots != nil && other.roots != nil && m.roots.Equal(other.roots))
+}
+
+// lane returns the transport for requests of that key.
+func (g *generation) lane(key laneKey) *lane {
+	if key.variant == nil {
+		slot := &g.lanes[key.index()]
+		if l := slot.Load(); l != nil {
+			return l
+		}
+		slot.CompareAndSwap(nil, newLane(g, key))
+		return slot.Load()
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.derived == nil {
+		g.derived = make(map[laneKey]*lane)
+	}
+	if g.derived[key] == nil {
+		g.derived[key] = newLane(g, key)
+	}
+	return g.derived[key]
+}
+
+// closeIdle closes the connections that nobody uses.
+func (g *generation) closeIdle() {
+	for i := range g.lanes {
+		if l := g.lanes[i].Load(); l != nil {
+			l.transport.CloseIdleConnections()
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, l := range g.derived {
+		l.transport.CloseIdleConnections()
+	}
+}
+
+// forget closes and drops the transports of a variant.
+func (p *pool) forget(v *variant) {
+	g := p.current.Load()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for key, l := range g.derived {
+		if key.variant == v {
+			l.transport.CloseIdleConnections()
+			delete(g.derived, key)
+		}
+	}
+}
+
+// roundTrip sends a request.
+func (p *pool) roundTrip(req *http.Request, key laneKey) (*http.Response, error) {
+	if p.custom != nil {
+		return p.custom.RoundTrip(req)
+	}
+	g, err := p.generation(req.Context())
+	if err != nil {
+		return nil, refuse(req, err)
+	}
+	if key.insecure {
+		p.warned.Do(func() {
+			p.logger.Warn("TLS certificates are not checked (WithInsecureSkipVerify): " +
+				"whoever is on the way can read and change what is sent")
+		})
+	}
+	return g.lane(key).roundTrip(req)
+}
+
+// close closes the connections that nobody uses, if they are the pool's own.
+func (p *pool) close() {
+	if p.custom == nil && p.drained.Load() {
+		p.current.Load().closeIdle()
+	}
+}
+
+// timeout returns the error of a limit that net/http keeps for us, and tells in a text.
+func (p *pool) timeout(err error) error {
+	const waiting = "timeout awaiting response headers"
+	if err != nil && p.timeouts.ResponseHeader != NoTimeout && strings.HasSuffix(err.Error(), waiting) {
+		return &TimeoutError{Phase: PhaseHeader, Limit: p.timeouts.ResponseHeader}
+	}
+	return err
+}

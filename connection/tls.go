@@ -1,0 +1,164 @@
+package connection
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// IdentitySource tells the client certificate of a connection, with its private key. *keystore.Store is one.
+//
+// Identity is called by [New], and after that as often as [WithReload] says. An answer that is equal to the one before
+// changes nothing. It is never called twice at once for one connection; its errors hold no secret.
+type IdentitySource interface {
+	Identity(ctx context.Context) (*tls.Certificate, error)
+}
+
+// StaticIdentity is a certificate that never changes.
+func StaticIdentity(cert tls.Certificate) IdentitySource { return staticIdentity{&cert} }
+
+type staticIdentity struct{ cert *tls.Certificate }
+
+func (s staticIdentity) Identity(context.Context) (*tls.Certificate, error) { return s.cert, nil }
+
+// Format shows nothing: there is a private key in it.
+func (staticIdentity) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "a client certificate") }
+
+// TrustSource tells the certificates that a connection trusts. *keystore.Store is one. Roots is called as
+// [IdentitySource] describes it.
+type TrustSource interface {
+	Roots(ctx context.Context) (*x509.CertPool, error)
+}
+
+// WithTrustedCA trusts the certificates in the PEM texts, beside those of the system or of [WithTrust]. Given again it
+// adds to them. It concerns https only, token calls among it unless they have certificates of their own.
+func WithTrustedCA(texts ...[]byte) Option {
+	return option{"WithTrustedCA", func(cfg *config) error { return cfg.trustPEM(texts) }}
+}
+
+// WithTrustedCAOnly is [WithTrustedCA] without those of the system.
+func WithTrustedCAOnly(texts ...[]byte) Option {
+	return option{"WithTrustedCAOnly", func(cfg *config) error {
+		cfg.pool.noSystem = true
+		return cfg.trustPEM(texts)
+	}}
+}
+
+// trustPEM adds the certificates of PEM texts, each of which must have one.
+func (cfg *config) trustPEM(texts [][]byte) error {
+	if len(texts) == 0 {
+		return errors.New("there is no PEM text")
+	}
+	for i, text := range texts {
+		certs, err := parsePEM(text)
+		if err != nil {
+			return fmt.Errorf("text %d: %w", i+1, err)
+		}
+		cfg.pool.authorities = append(cfg.pool.authorities, certs...)
+	}
+	return cfg.ofPool("WithTrustedCA")
+}
+
+// parsePEM returns the certificates in text, of which there must be one, and nothing else.
+func parsePEM(text []byte) ([]*x509.Certificate, error) {
+	var certs []*x509.Certificate
+	for {
+		block, rest := pem.Decode(text)
+		if block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			return nil, errors.New("there is a PEM block that is not a CERTIFICATE")
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %d: %w", len(certs)+1, err)
+		}
+		certs, text = append(certs, cert), rest
+	}
+	if len(certs) == 0 {
+		return nil, errors.New("there is no certificate in the PEM text")
+	}
+	return certs, nil
+}
+
+// WithTrust trusts what src tells in the place of the system's certificates, as a Java trust store does.
+func WithTrust(src TrustSource) Option {
+	return option{"WithTrust", func(cfg *config) error {
+		if src == nil {
+			return errors.New("the source is nil")
+		}
+		cfg.pool.trust = src
+		return cfg.ofPool("WithTrust")
+	}}
+}
+
+// WithIdentity proves with a client certificate who the client is (mutual TLS). It is shown to the origins of this
+// connection and to token servers, if they ask for it: not where a redirect leads elsewhere, and not to proxies. It
+// does not take the place of [WithAuth].
+func WithIdentity(src IdentitySource) Option {
+	return option{"WithIdentity", func(cfg *config) error {
+		if src == nil {
+			return errors.New("the source is nil")
+		}
+		cfg.pool.identity = src
+		return cfg.ofPool("WithIdentity")
+	}}
+}
+
+// WithReload sets how often the sources of [WithIdentity], [WithTrust] and of proxy passwords are asked for news: when
+// a request is sent, and the last time was that long ago. The default is one minute; [NoTimeout] means never again. What
+// is new holds from that very request on, and the connections that were made before are closed when they are idle. If
+// a source fails, what was there before stays, a warning is logged, and [Connection.Describe] shows it.
+func WithReload(every time.Duration) Option {
+	return option{"WithReload", func(cfg *config) error {
+		if every <= 0 {
+			return errors.New("the time is not positive: use NoTimeout for never")
+		}
+		cfg.pool.reload = every
+		return cfg.ofPool("WithReload")
+	}}
+}
+
+// WithInsecureSkipVerify accepts any certificate of the connection's origins and token servers, and with it anybody on
+// the way who reads and changes what is sent. It is for a test against a server with a certificate of its own making;
+// what such a server wants in earnest is [WithTrustedCA]. Public keys are still pinned, if they are. Connections that
+// were made so are never used for requests that verify. A warning is logged once, and [Connection.Describe] shows it.
+func WithInsecureSkipVerify() Option {
+	return option{"WithInsecureSkipVerify", func(cfg *config) error {
+		cfg.insecureTLS = true
+		return nil
+	}}
+}
+
+// identical reports whether two certificates prove the same: the key is that of the leaf.
+func identical(a, b *tls.Certificate) bool {
+	if a == nil || b == nil || len(a.Certificate) != len(b.Certificate) {
+		return a == b
+	}
+	for i := range a.Certificate {
+		if !bytes.Equal(a.Certificate[i], b.Certificate[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// leafOf returns the certificate itself, parsed.
+func leafOf(cert *tls.Certificate) (*x509.Certificate, error) {
+	switch {
+	case cert == nil || len(cert.Certificate) == 0:
+		return nil, errors.New("there is no certificate")
+	case cert.PrivateKey == nil:
+		return nil, errors.New("there is no private key")
+	case cert.Leaf != nil:
+		return cert.Leaf, nil
+	}
+	return x509.ParseCertificate(cert.Certificate[0])
+}
