@@ -5,9 +5,10 @@ import (
 	"net/url"
 )
 
-// Endpoint says how the calls of a token flow are sent. The zero Endpoint sends them like the connection sends its
-// requests, without its credentials and without redirects: through its transport, with its trust, its client
-// certificate and the platform's proxy. Outside a connection that is http.DefaultTransport.
+// Endpoint says how the calls of a token flow are sent. The zero Endpoint sends them with the trust, the client
+// certificate and the time limits of the connection, without its credentials and without redirects, through the proxy
+// that the connection has for them: that of the platform, unless connection.WithTokenProxy says otherwise. Outside a
+// connection they are sent by http.DefaultTransport.
 type Endpoint struct {
 	// Client takes the place of the connection's. Its Transport is used, and nothing else of it.
 	Client *http.Client
@@ -16,7 +17,8 @@ type Endpoint struct {
 	TrustedCA []byte
 	// TrustedCAOnly lets TrustedCA take the place of the system's certificates.
 	TrustedCAOnly bool
-	// Proxy is the proxy of token calls, such as http.ProxyURL(u). Nil is that of the transport.
+	// Proxy is the proxy of token calls, such as http.ProxyURL(u). It is asked for scheme, host and port of the URL. Nil
+	// is that of the connection.
 	Proxy func(*http.Request) (*url.URL, error)
 	// AllowHTTP sends credentials over plain http to other machines than this one.
 	AllowHTTP bool
