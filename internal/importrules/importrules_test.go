@@ -79,11 +79,11 @@ var table = map[string]rule{
 		},
 	},
 	"connection/keystore": {
-		own: []string{"internal/..."},
+		own: []string{"secrets", "internal/..."},
 		libs: []string{
 			"github.com/pavlo-v-chernykh/keystore-go/v4",
 			"software.sslmate.com/src/go-pkcs12",
-			"github.com/youmark/pkcs8",
+			"golang.org/x/crypto/...",
 		},
 	},
 	"connection/connectiontest": {own: []string{"connection", "auth", "secrets"}, helper: true},
