@@ -62,6 +62,7 @@ type attempt struct {
 	idle   bool // the idle limit rules, not the attempt limit
 	stream bool // the attempt limit never rules again
 	wanted bool // somebody waits for the next byte of the stream
+	held   bool // no limit rules: the attempt waits for its rate limit
 	done   bool
 }
 
@@ -125,7 +126,7 @@ func (a *attempt) restart(idle bool) {
 	if a.idle {
 		d = a.limits.Idle
 	}
-	if d == NoTimeout || a.ctx.Err() != nil {
+	if d == NoTimeout || a.held || a.ctx.Err() != nil {
 		a.timer.Stop()
 		return
 	}

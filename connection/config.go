@@ -32,6 +32,7 @@ type config struct {
 	transport         http.RoundTripper
 	transportBy       string // the option that has set it
 	jar               http.CookieJar
+	hosts             *hostBuckets // nil without a rate limit
 
 	name, description, docsURL, testPath string
 

@@ -25,8 +25,10 @@ type Description struct {
 	TrustedOrigins []string
 	InsecureHTTP   bool
 
-	Retries      int
-	RetryWait    string
+	Retries   int
+	RetryWait string
+	// RateLimit is what [WithRateLimit] has set; "" without it.
+	RateLimit    string
 	Timeouts     Timeouts
 	MaxRedirects int
 	MaxBody      int64
@@ -69,6 +71,7 @@ func (c *Connection) Describe() Description {
 		InsecureHTTP: cfg.insecureHTTP,
 		Retries:      cfg.retry.Max,
 		RetryWait:    cfg.retry.Wait.String(),
+		RateLimit:    cfg.hosts.String(),
 		Timeouts:     cfg.timeouts,
 		MaxRedirects: cfg.maxRedirects,
 		MaxBody:      cfg.maxBody,
@@ -157,6 +160,7 @@ func (d Description) String() string {
 	line("insecure http", d.InsecureHTTP)
 	line("retries", d.Retries)
 	line("retry wait", d.RetryWait)
+	line("rate limit", d.RateLimit)
 	line("attempt timeout", limitText(d.Timeouts.Attempt))
 	line("total timeout", limitText(d.Timeouts.Total))
 	line("idle timeout", limitText(d.Timeouts.Idle))

@@ -83,8 +83,8 @@ func exchangeOf(req *http.Request) *Exchange {
 // closes the Exchange. A response of any status is a success.
 //
 // Errors are [*OptionError], [*OriginError], [ErrInsecure], [ErrClosed], [*RedirectError], [*TimeoutError],
-// [*RetryError], [*TransportError], *auth.Error, [ErrNotReplayable], what the request body could not be opened for, and
-// the cause of the context's end.
+// [*RetryError], [*RateLimitError], [*TransportError], *auth.Error, [ErrNotReplayable], what the request body could not
+// be opened for, and the cause of the context's end.
 func (c *Connection) Send(ctx context.Context, call Call) (*Exchange, error) {
 	x := &Exchange{conn: c, call: call, ctx: ctx}
 	ok := false

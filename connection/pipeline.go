@@ -16,6 +16,7 @@ type Middleware = func(next http.RoundTripper) http.RoundTripper
 //	retry                  owns attempts and their waits
 //	attempt                a private request, and its time limit
 //	redirects              origin-pruned for good
+//	rate limit             if there is one: a token of the host, per attempt and hop
 //	attempt middleware     once per attempt and hop
 //	cookies                if there is a jar, and within the connection's origins
 //	auth                   origin check, https check, Authenticate, one resend after a challenge
@@ -23,7 +24,11 @@ type Middleware = func(next http.RoundTripper) http.RoundTripper
 //	transport              net/http
 func newPipeline(cfg *config, pool *pool) (http.RoundTripper, attemptStage) {
 	hop := cookieStage{authStage{logStage{wireStage{pool}}}, cfg.jar}
-	attempts := attemptStage{redirectStage{wrap(hop, cfg.attemptMiddleware...)}}
+	hops := wrap(hop, cfg.attemptMiddleware...)
+	if cfg.hosts != nil {
+		hops = rateStage{hops, cfg.hosts}
+	}
+	attempts := attemptStage{redirectStage{hops}}
 	return wrap(retryStage{attempts}, cfg.middleware...), attempts
 }
 

@@ -21,8 +21,9 @@ import (
 // connection's whole and applies whatever the method, because the caller has said so.
 //
 // Never retried: a response body that breaks off after its headers, authentication errors, refused redirects,
-// certificate errors, a body that cannot be opened (again), the end of the caller's context. A wait that would outlast
-// the caller's deadline or the total limit is not begun: the call ends at once with what is at hand.
+// certificate errors, a body that cannot be opened (again), a [*RateLimitError], the end of the caller's context. A
+// wait that would outlast the caller's deadline or the total limit is not begun: the call ends at once with what is at
+// hand.
 type Retry struct {
 	// Max is the greatest number of retries after the first attempt. 0, the default, means one attempt.
 	Max int
@@ -76,7 +77,8 @@ func final(err error) bool {
 	for _, is := range []func(error) bool{
 		as[*auth.Error], as[*OptionError], as[*OriginError], as[*RedirectError],
 		as[*tls.CertificateVerificationError], as[x509.UnknownAuthorityError], as[x509.HostnameError],
-		as[x509.CertificateInvalidError], as[*bodyError], as[*PinError], as[*AddressError], refusedByProxy, alerted,
+		as[x509.CertificateInvalidError], as[*bodyError], as[*PinError], as[*AddressError], as[*RateLimitError],
+		refusedByProxy, alerted,
 	} {
 		if is(err) {
 			return true

@@ -23,4 +23,5 @@ require (
 	github.com/tmaxmax/go-sse v0.11.0 // indirect
 	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/time v0.16.0 // indirect
 )

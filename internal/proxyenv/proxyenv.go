@@ -68,8 +68,7 @@ type Proxies struct {
 //
 // Localhost, 127.0.0.0/8 and ::1 are always asked directly. The port of a URL that has none is 80 or 443. One dot at
 // the end of a name does not count, in an entry or a URL. A name outside ASCII is the same as its punycode. An
-// IPv4-mapped IPv6 address is the IPv4 address. The zone of an address in a URL does not count; an entry cannot have
-// one.
+// IPv4-mapped IPv6 address is the IPv4 address. The zone of an address in a URL does not count, and an entry has none.
 //
 // What could never match anything is a fault: a name with other characters than letters, digits, hyphens, underscores
 // and dots, an asterisk anywhere else, a beginning of an address such as "10.", a URL, blanks between names.
