@@ -29,6 +29,9 @@ func (s attemptStage) send(x *Exchange, req *http.Request) (*http.Response, erro
 		return nil, err
 	}
 	resp, err := s.next.RoundTrip(&a.request)
+	if err == nil && resp.StatusCode == http.StatusRequestTimeout && x.maySendOnceMore(a, req, resp) {
+		resp, err = s.sendOnceMore(x, a, req, resp)
+	}
 	if err != nil {
 		err = x.explain(err)
 		a.end()
@@ -47,15 +50,20 @@ func closeUpgraded(resp *http.Response) {
 	}
 }
 
+// outgoing is a request with its URL, so that the two cost one allocation.
+type outgoing struct {
+	request http.Request
+	url     url.URL
+}
+
 // attempt is one attempt of an exchange: a request that is private to it, and its limit. The methods are safe for
 // concurrent use: the transport may still be reading the request body when the answer is there, and a body may be
 // closed while it is read.
 type attempt struct {
-	ctx     context.Context //nolint:containedctx // an attempt is what its context bounds
-	cancel  context.CancelCauseFunc
-	limits  *Timeouts
-	request http.Request
-	url     url.URL
+	ctx    context.Context //nolint:containedctx // an attempt is what its context bounds
+	cancel context.CancelCauseFunc
+	limits *Timeouts
+	outgoing
 
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -71,26 +79,34 @@ func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
 	if x.made > 1 {
 		a = new(attempt)
 	}
-	a.limits, x.hop = &x.limits, req
+	a.limits = &x.limits
 	x.attempt = a
 	if req == nil {
 		a.ctx, a.cancel = context.WithCancelCause((*exchangeContext)(x))
-		a.request = x.newRequest(a.ctx)
-		a.request.Header = x.header()
 	} else {
 		a.ctx, a.cancel = context.WithCancelCause(req.Context())
-		a.request = *req.WithContext(a.ctx)
-		a.request.Header = maps.Clone(req.Header)
 	}
-	a.url = *a.request.URL
-	a.request.URL = &a.url
+	x.fill(a, &a.outgoing, req)
 	a.start()
-	if err := x.openBody(a); err != nil {
+	if err := x.openBody(a, &a.request); err != nil {
 		err = x.explain(err)
 		a.end()
 		return nil, err
 	}
 	return a, nil
+}
+
+// fill makes the request that an attempt begins with out of req; nil stands for the request of the call.
+func (x *Exchange) fill(a *attempt, out *outgoing, req *http.Request) {
+	if x.hop = req; req == nil {
+		out.request = x.newRequest(a.ctx)
+		out.request.Header = x.header()
+	} else {
+		out.request = *req.WithContext(a.ctx)
+		out.request.Header = maps.Clone(req.Header)
+	}
+	out.url = *out.request.URL
+	out.request.URL = &out.url
 }
 
 // start starts the attempt limit.

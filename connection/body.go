@@ -16,12 +16,11 @@ import (
 // longBody is the length from which on the idle limit rules while a request body is being sent.
 const longBody = 64 << 10
 
-// openBody opens the body of the attempt.
-func (x *Exchange) openBody(a *attempt) error {
-	req := &a.request
+// openBody opens the body of a request of the attempt.
+func (x *Exchange) openBody(a *attempt, req *http.Request) error {
 	body, open, err := x.nextBody(req)
 	if err == nil && body != nil && req.ContentLength == 0 {
-		body, err = x.emptyBody(a, body)
+		body, err = x.emptyBody(a, req, body)
 	}
 	if err != nil || body == nil {
 		return err
@@ -83,9 +82,9 @@ func same(a, b io.ReadCloser) bool {
 }
 
 // emptyBody returns the body of a request of length 0, which to net/http means that the length is not known.
-func (x *Exchange) emptyBody(a *attempt, body io.ReadCloser) (io.ReadCloser, error) {
+func (x *Exchange) emptyBody(a *attempt, req *http.Request, body io.ReadCloser) (io.ReadCloser, error) {
 	if x.call.Body == nil || x.lent != nil { // a middleware's, which has not said how long it is
-		a.request.ContentLength = -1
+		req.ContentLength = -1
 		return body, nil
 	}
 	guard := a.sending(body, 0)

@@ -18,6 +18,7 @@ type config struct {
 	header            http.Header
 	fields            []fieldLine // header, as the requests get it
 	retry             Retry
+	budget            *budget // shared with the connection that this one is derived from
 	timeouts          Timeouts
 	maxRedirects      int
 	trusted           []origin.Origin
@@ -51,6 +52,7 @@ func defaults() config {
 		auth:         auth.None(),
 		header:       http.Header{"User-Agent": {defaultUserAgent}},
 		retry:        NoRetry().withDefaults(),
+		budget:       newBudget(Budget{}),
 		timeouts:     defaultTimeouts(),
 		pool:         poolConfig{version: HTTP2Preferred, reload: defaultReload},
 		maxRedirects: defaultMaxRedirects,

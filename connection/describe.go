@@ -25,8 +25,9 @@ type Description struct {
 	TrustedOrigins []string
 	InsecureHTTP   bool
 
-	Retries   int
-	RetryWait string
+	Retries     int
+	RetryWait   string
+	RetryBudget string
 	// RateLimit is what [WithRateLimit] has set; "" without it.
 	RateLimit    string
 	Timeouts     Timeouts
@@ -71,6 +72,7 @@ func (c *Connection) Describe() Description {
 		InsecureHTTP: cfg.insecureHTTP,
 		Retries:      cfg.retry.Max,
 		RetryWait:    cfg.retry.Wait.String(),
+		RetryBudget:  cfg.budget.String(),
 		RateLimit:    cfg.hosts.String(),
 		Timeouts:     cfg.timeouts,
 		MaxRedirects: cfg.maxRedirects,
@@ -160,6 +162,7 @@ func (d Description) String() string {
 	line("insecure http", d.InsecureHTTP)
 	line("retries", d.Retries)
 	line("retry wait", d.RetryWait)
+	line("retry budget", d.RetryBudget)
 	line("rate limit", d.RateLimit)
 	line("attempt timeout", limitText(d.Timeouts.Attempt))
 	line("total timeout", limitText(d.Timeouts.Total))

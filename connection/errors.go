@@ -137,7 +137,20 @@ func (e *RetryError) Error() string {
 	if len(e.History) == 1 {
 		unit = "attempt"
 	}
-	return fmt.Sprintf("%v (after %d %s: %s)", e.Err, len(e.History), unit, strings.Join(parts, "; "))
+	text := fmt.Sprintf("%v (after %d %s: %s)", e.Err, len(e.History), unit, strings.Join(parts, "; "))
+	if n := len(e.History); n > 0 && e.History[n-1].Stopped != "" {
+		text += " (not tried again: " + e.History[n-1].Stopped + ")"
+	}
+	return text
+}
+
+// Timeout reports whether what ended the call is a timeout, so that an error of a client of net/http says so, too.
+func (e *RetryError) Timeout() bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](e.Err)
+	return ok && t.Timeout()
 }
 
 // causes returns what became of the attempts, with a count where it was the same several times in a row.
@@ -151,10 +164,16 @@ func causes(history []Attempt) []string {
 		if i += n; n > 1 {
 			text = fmt.Sprintf("%d x %s", n, text)
 		}
+		if len(parts) == mostCauses {
+			return append(parts, "and so on")
+		}
 		parts = append(parts, text)
 	}
 	return parts
 }
+
+// mostCauses is how many causes the text of a RetryError has; its History has all.
+const mostCauses = 10
 
 // Unwrap returns what ended the call, and the causes of all attempts.
 func (e *RetryError) Unwrap() []error {

@@ -71,7 +71,8 @@ func TestReplayConcurrently(t *testing.T) {
 			}
 			fmt.Fprint(w, r.Header.Get("X-Sum"))
 		}))
-		conn := connectTo(t, srv, connection.WithRetry(connection.Retry{Max: 2, Wait: connection.Exponential()}))
+		policy := connection.WithRetry(connection.Retry{Max: 2, Wait: connection.Exponential()})
+		conn := connectTo(t, srv, policy, connection.WithoutRetryBudget())
 		var wg sync.WaitGroup
 		var books ledger
 		for i := range calls {

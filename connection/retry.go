@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/retrytime"
 )
 
 // Retry says whether, when and how often a request is sent again. It is an immutable value.
@@ -23,7 +24,7 @@ import (
 // Never retried: a response body that breaks off after its headers, authentication errors, refused redirects,
 // certificate errors, a body that cannot be opened (again), a [*RateLimitError], the end of the caller's context. A
 // wait that would outlast the caller's deadline or the total limit is not begun: the call ends at once with what is at
-// hand.
+// hand. So does one whose host has used up its retry budget: see [Budget].
 type Retry struct {
 	// Max is the greatest number of retries after the first attempt. 0, the default, means one attempt.
 	Max int
@@ -31,12 +32,23 @@ type Retry struct {
 	Wait Wait
 	// On tells which outcomes are worth another attempt. The default is [OnServerErrors]: 429 is not among them.
 	On Condition
-	// MaxRetryAfter is the longest Retry-After (RFC 9110, section 10.2.3) that is obeyed. Within it, the server's delay
-	// is a floor for an attempt that is made anyway; past it the call ends at once with the response at hand. The
-	// default is 60 s.
+	// Silent408 sends an attempt that is answered with 408 (RFC 9110, section 15.5.9) once more at once, within the
+	// attempt and its time limit. It counts neither in Max nor in the attempts, takes nothing from the [Budget], and
+	// works with Max 0; what comes of it is the outcome of the attempt. The server's 408 is left as it is where the
+	// request may not be repeated, its body can be opened only once, or one of WaitHeaders asks for a wait. The default
+	// is false.
+	Silent408 bool
+	// WaitHeaders are the headers in which the server says how long to wait. Of several the longest wait counts. An
+	// absolute time is compared with the Date of the response, unless that is more than a day off or the response comes
+	// out of a cache. The default, for an empty list, is [DefaultWaitHeaders].
+	WaitHeaders []WaitHeader
+	// MaxRetryAfter is the longest wait of WaitHeaders that is obeyed. Within it, the server's delay is a floor for an
+	// attempt that is made anyway; past it the call ends at once with the response at hand. The default is 60 s.
 	MaxRetryAfter time.Duration
-	// IgnoreRetryAfter makes the client wait as Wait says, whatever the server asks for.
+	// IgnoreRetryAfter makes the client wait as Wait says, whatever the server asks for in any of WaitHeaders.
 	IgnoreRetryAfter bool
+
+	waits []retrytime.Field // WaitHeaders, as they are read
 }
 
 // NoRetry is the explicit none: one attempt.
@@ -55,7 +67,7 @@ func (r Retry) validate() error {
 	if r.Wait != nil {
 		err = errors.Join(err, r.Wait.validate())
 	}
-	return err
+	return errors.Join(err, validateWaitHeaders(r.WaitHeaders))
 }
 
 // withDefaults fills what was left open.
@@ -69,7 +81,7 @@ func (r Retry) withDefaults() Retry {
 	if r.MaxRetryAfter == 0 {
 		r.MaxRetryAfter = defaultMaxRetryAfter
 	}
-	return r
+	return r.withWaits()
 }
 
 // final reports whether err can never be mended by another attempt.

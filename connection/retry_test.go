@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -577,6 +578,33 @@ func TestRetryOutcome(t *testing.T) {
 		}
 		if e, ok := errors.AsType[*request.Error](err); !ok || e.Attempts != 3 {
 			t.Errorf("request.Error %+v", e)
+		}
+	})
+	bubble(t, "D21 what ended the call says whether it is a timeout, as one attempt does", func(t *testing.T) {
+		srv := connectiontest.NewServer(t, status(204).Delay(time.Hour))
+		conn := connectTo(t, srv, retries(1), connection.WithTimeouts(connection.Timeouts{Attempt: time.Second}))
+		_, err := conn.HTTPClient().Get(srv.URL)
+		_, ok := errors.AsType[*connection.RetryError](err)
+		if late, is := errors.AsType[net.Error](err); !ok || !is || !late.Timeout() || !os.IsTimeout(err) {
+			t.Errorf("error %v, want a *RetryError in one of net/http that is a timeout", err)
+		}
+		srv.Refuse()
+		srv.Down()
+		if _, err = conn.HTTPClient().Get(srv.URL); err == nil || os.IsTimeout(err) {
+			t.Errorf("error %v, want one that is no timeout", err)
+		}
+	})
+	bubble(t, "D21 the text of an error has an end, and the history all attempts", func(t *testing.T) {
+		var n atomic.Int32
+		fail := func(http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("fault %d", n.Add(1)) })
+		}
+		conn := connect(t, "https://api.example.test", retries(99), connection.WithAttemptMiddleware(fail))
+		_, err := conn.Do(newRequest(t.Context(), t, "GET", nil))
+		re, ok := errors.AsType[*connection.RetryError](err)
+		if !ok || len(re.History) != 100 || len(err.Error()) > 200 ||
+			!strings.HasPrefix(err.Error(), "fault 100 (after 100 attempts: fault 1; fault 2; ") {
+			t.Errorf("error %v", err)
 		}
 	})
 	bubble(t, "D21 one attempt that fails is its own error", func(t *testing.T) {

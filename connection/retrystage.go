@@ -14,7 +14,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	"github.com/hashicorp/go-retryablehttp"
 
-	"github.com/restconn/restconn/internal/retrytime"
+	"github.com/restconn/restconn/internal/redact"
 )
 
 // retryStage owns the attempts of a call and the waits between them. The loop is retryablehttp's; what is sent, what
@@ -51,6 +51,7 @@ type retryLoop struct {
 	made     int // attempts
 	wait     time.Duration
 	waiting  bool
+	failed   bool // the policy would have the last outcome retried
 
 	client  retryablehttp.Client
 	carrier http.Client
@@ -80,6 +81,7 @@ func (l *retryLoop) run() (*http.Response, error) {
 	if l.waiting { // the context ended before the wait did
 		l.response, l.err = nil, l.exchange.explain(l.request.Context().Err())
 	}
+	l.settle()
 	if l.err != nil && (l.waiting || len(l.exchange.history) > 1) {
 		return nil, &RetryError{History: l.exchange.History(), Err: l.err}
 	}
@@ -112,15 +114,13 @@ func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
 //nolint:nilerr // see above
 func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool, error) {
 	last := &l.exchange.history[len(l.exchange.history)-1]
-	if l.made > l.exchange.retry.Max || ctx.Err() != nil || !l.worthwhile() {
+	l.failed = l.worthwhile()
+	if !l.failed || l.made > l.exchange.retry.Max || ctx.Err() != nil {
 		return false, nil
 	}
 	wait, stopped := l.nextWait(ctx)
-	if stopped == "" && !l.mayRepeat() {
-		stopped = "a " + l.request.Method + " is repeated only with an Idempotency-Key, or by the request's own Retry"
-		if l.exchange.call.BodyOnce {
-			stopped = "its body can be read only once"
-		}
+	if stopped == "" {
+		stopped = l.forbidden()
 	}
 	if stopped != "" {
 		last.Stopped = stopped
@@ -134,6 +134,48 @@ func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool,
 	l.wait, l.waiting = wait, true
 	last.Wait = wait
 	return true, nil
+}
+
+// forbidden says why the request may not be sent again; "" if it may, and then the budget has paid for it.
+func (l *retryLoop) forbidden() string {
+	switch {
+	case l.mayRepeat() && l.budget().take(l.exchange.conn, l.request.URL):
+		return ""
+	case l.mayRepeat():
+		return "the retry budget of " + redact.Printable(l.request.URL.Host) + " is used up"
+	case l.exchange.call.BodyOnce:
+		return "its body can be read only once"
+	}
+	return "a " + l.request.Method + " is repeated only with an Idempotency-Key, or by the request's own Retry"
+}
+
+func (l *retryLoop) budget() *budget { return l.exchange.conn.config.budget }
+
+// settle gives back to the budget what the outcome of the call is worth. A retry that was not made is not paid for.
+func (l *retryLoop) settle() {
+	tokens := 0
+	switch b := l.budget(); {
+	case b == nil:
+		return
+	case l.waiting, l.succeeded() && l.made > 1:
+		tokens = b.Cost
+	case l.succeeded():
+		tokens = b.Refund
+	}
+	l.budget().give(l.exchange.conn, l.request.URL, tokens)
+}
+
+// succeeded reports whether the call has ended with an answer of a host that is well.
+func (l *retryLoop) succeeded() bool {
+	if l.err != nil || l.failed || l.response == nil {
+		return false
+	}
+	switch status := l.response.StatusCode; status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	default:
+		return status < http.StatusInternalServerError
+	}
 }
 
 // worthwhile reports whether the outcome of the attempt calls for another.
@@ -153,13 +195,12 @@ func (l *retryLoop) mayRepeat() bool {
 func (l *retryLoop) nextWait(ctx context.Context) (wait time.Duration, stopped string) {
 	policy := l.exchange.retry
 	wait = max(0, l.delays.NextBackOff())
-	if l.err == nil && !policy.IgnoreRetryAfter {
-		if asked, ok := retrytime.After(l.response.Header, time.Now()); ok {
-			if asked > policy.MaxRetryAfter {
-				return 0, fmt.Sprintf("Retry-After asks for %v, and MaxRetryAfter is %v", asked, policy.MaxRetryAfter)
-			}
-			wait = max(wait, asked)
+	if l.err == nil {
+		asked, by := policy.asked(l.response)
+		if asked > policy.MaxRetryAfter {
+			return 0, fmt.Sprintf("%s asks for %v, and MaxRetryAfter is %v", by, asked, policy.MaxRetryAfter)
 		}
+		wait = max(wait, asked)
 	}
 	if total := l.exchange.total; total != nil && time.Until(total.ends) <= wait {
 		return 0, fmt.Sprintf("a wait of %v would outlast the total timeout", wait)

@@ -113,9 +113,9 @@ func WithIdentity(src IdentitySource) Option {
 }
 
 // WithReload sets how often the sources of [WithIdentity], [WithTrust] and of proxy passwords are asked for news: when
-// a request is sent, and the last time was that long ago. The default is one minute; [NoTimeout] means never again. What
-// is new holds from that very request on, and the connections that were made before are closed when they are idle. If
-// a source fails, what was there before stays, a warning is logged, and [Connection.Describe] shows it.
+// a request is sent, and the last time was that long ago. The default is one minute; [NoTimeout] means never again.
+// What is new holds from that very request on, and the connections that were made before are closed when they are idle.
+// If a source fails, what was there before stays, a warning is logged, and [Connection.Describe] shows it.
 func WithReload(every time.Duration) Option {
 	return option{"WithReload", func(cfg *config) error {
 		if every <= 0 {

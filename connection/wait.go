@@ -9,7 +9,8 @@ import (
 	"github.com/cenkalti/backoff/v4"
 )
 
-// Wait tells how long to wait before each retry: [Constant], [Exponential], [ExponentialFrom].
+// Wait tells how long to wait before each retry: [Constant], [Exponential], [ExponentialFrom],
+// [FullJitter].
 type Wait interface {
 	// start returns the delays of one call: backoff state is never shared.
 	start() backoff.BackOff
@@ -88,3 +89,34 @@ func (e exponential) validate() error {
 }
 
 func (e exponential) String() string { return fmt.Sprintf("exponential %v to %v", e.first, e.longest) }
+
+// FullJitter waits a random time before each retry: the first between 0 and first, and each one after it between 0 and
+// twice as much, at most longest. Every time in between is as likely as any other, so that many clients which one fault
+// has stopped do not come back together; the wait is half of that of [ExponentialFrom] on average, and may be none.
+func FullJitter(first, longest time.Duration) Wait { return fullJitter{first: first, longest: longest} }
+
+type fullJitter struct{ first, longest time.Duration }
+
+// start makes delays of half the length, give or take all of that.
+func (f fullJitter) start() backoff.BackOff {
+	b := &backoff.ExponentialBackOff{
+		InitialInterval:     f.first / growth,
+		RandomizationFactor: 1,
+		Multiplier:          growth,
+		MaxInterval:         f.longest / growth,
+		Clock:               backoff.SystemClock,
+	}
+	b.Reset()
+	return b
+}
+
+func (f fullJitter) validate() error {
+	if f.first <= 0 || f.longest < f.first {
+		return errors.New("FullJitter: want 0 < first <= longest")
+	}
+	return nil
+}
+
+func (f fullJitter) String() string {
+	return fmt.Sprintf("full jitter %v to %v", f.first, f.longest)
+}

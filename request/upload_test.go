@@ -384,7 +384,7 @@ func TestMultipartConcurrently(t *testing.T) {
 					w.WriteHeader(503)
 				}
 			}))
-		conn := connectTo(t, srv, "", connection.WithRetry(connection.Retry{Max: 1}))
+		conn := connectTo(t, srv, "", connection.WithRetry(connection.Retry{Max: 1}), connection.WithoutRetryBudget())
 		dir := t.TempDir()
 		var wg sync.WaitGroup
 		want := make([]string, calls)
