@@ -1,10 +1,11 @@
-// Package interop holds what is tested against real servers: PostgreSQL, with and without PgBouncer before it, Redis,
-// with and without cluster mode, SQLite, and files.
+// Package interop holds what is tested against real servers. As stores: PostgreSQL, with and without PgBouncer before
+// it, Redis, with and without cluster mode, SQLite, and files. For transport: the web servers nginx and Apache, the
+// proxies Squid, Tinyproxy and microsocks, and keystores by openssl and keytool.
 //
 //	go test ./...                       # SQLite, files, and the servers that the environment names
 //	RESTCONN_INTEROP=1 go test -v ./... # all: what is not named is started on loopback, and installed if need be
 //
-// The environment names servers by these variables:
+// The environment names stores by these variables; the others are always started here:
 //
 //	RESTCONN_TEST_POSTGRES=postgres://user:password@host/database
 //	RESTCONN_TEST_PGBOUNCER=postgres://user:password@host:6432/database?default_query_exec_mode=simple_protocol

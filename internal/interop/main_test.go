@@ -14,6 +14,7 @@ import (
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/interop"
+	"github.com/restconn/restconn/internal/interop/pki"
 	"github.com/restconn/restconn/internal/interop/rotation"
 	"github.com/restconn/restconn/internal/interop/servers"
 )
@@ -74,18 +75,44 @@ func each(t *testing.T, kinds []string, test func(t *testing.T, place interop.Pl
 func newPlace(t *testing.T, kind string) interop.Place {
 	t.Helper()
 	place, err := park.Place(t.Context(), kind, filepath.Join(t.TempDir(), "store"))
-	if errors.Is(err, interop.ErrNoServer) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	had(t, err)
 	t.Cleanup(func() {
 		if err := interop.Clear(context.Background(), place); err != nil {
 			t.Error(err)
 		}
 	})
 	return place
+}
+
+// server returns a server that is no store.
+func server(t *testing.T, kind string) *servers.Server {
+	t.Helper()
+	begin := time.Now()
+	s, err := park.Server(t.Context(), kind)
+	had(t, err)
+	t.Logf("%s after %v", kind, time.Since(begin).Round(time.Millisecond))
+	return s
+}
+
+// had skips a test for which there is no server, and fails one for which there should be.
+func had(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, interop.ErrNoServer) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// certificates returns those of all servers and their clients.
+func certificates(t *testing.T) *pki.Set {
+	t.Helper()
+	set, err := park.Certificates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 // open opens a handle that is closed after the test.

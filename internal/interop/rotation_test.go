@@ -72,7 +72,7 @@ func TestCrashes(t *testing.T) {
 	}
 	for _, kind := range []string{"redis", "rediscluster"} {
 		t.Run("M6 "+kind, func(t *testing.T) {
-			server, err := servers.Start(t.Context(), kind, "")
+			server, err := servers.Start(t.Context(), kind, servers.Needs{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,13 +11,15 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/restconn/restconn/internal/interop/debian"
 )
 
 const account = "restconn"
 
 // postgres starts a database cluster of its own, with a password and without fsync.
 func postgres(ctx context.Context, dir string) (*Server, error) {
-	binary, err := program(ctx, "postgres", "postgresql", "/usr/lib/postgresql/*/bin/postgres")
+	binary, err := debian.Program(ctx, "postgres", "postgresql", "/usr/lib/postgresql/*/bin/postgres")
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +78,7 @@ func ping(ctx context.Context, target string) error {
 
 // pgbouncer starts a pool before a database, which pools transactions and has two connections.
 func pgbouncer(ctx context.Context, dir, upstream string) (*Server, error) {
-	binary, err := program(ctx, "pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer")
+	binary, err := debian.Program(ctx, "pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer")
 	if err != nil {
 		return nil, err
 	}

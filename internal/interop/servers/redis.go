@@ -10,12 +10,14 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/restconn/restconn/internal/interop/debian"
 )
 
 // redisServer starts Redis as the documentation of redisstore wants it. In cluster mode it is a cluster of one node,
 // which refuses commands across slots like any other.
 func redisServer(ctx context.Context, dir string, cluster bool) (*Server, error) {
-	binary, err := program(ctx, "redis-server", "redis-server", "/usr/bin/redis-server")
+	binary, err := debian.Program(ctx, "redis-server", "redis-server", "/usr/bin/redis-server")
 	if err != nil {
 		return nil, err
 	}

@@ -8,21 +8,26 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"syscall"
 	"time"
 
+	"github.com/restconn/restconn/internal/interop/pki"
 	"github.com/restconn/restconn/internal/wait"
 )
 
 // Server is a server that runs.
 type Server struct {
-	// URL is where it is, user and password included.
+	// URL is where it is. That of a store and of a proxy has user and password in it.
 	URL string
+	// At is where else it is, by role: see [TLS] and the others there.
+	At map[string]string
+	// User and Password are what a web server or a proxy asks for.
+	User, Password string
 
 	dir     string
 	process *process
@@ -55,22 +60,61 @@ func (s *Server) Crash(ctx context.Context, down time.Duration) error {
 	return nil
 }
 
-// Kinds are the kinds of servers that [Start] knows. A server needs those before it.
+// The kinds of servers that are no stores.
+const (
+	// Nginx is a web server, with the roles from [TLS] to [Untrusted].
+	Nginx = "nginx"
+	// Apache is a web server with the roles [Digest], [RefuseMTLS] and [LateMTLS].
+	Apache = "apache"
+	// Squid is a proxy that asks for Basic credentials, with the roles [Plain] and [TLS].
+	Squid = "squid"
+	// SquidDigest is a proxy that asks for Digest credentials.
+	SquidDigest = "squiddigest"
+	// Tinyproxy is a proxy that asks for Basic credentials.
+	Tinyproxy = "tinyproxy"
+	// Microsocks is a SOCKS5 proxy that asks for user and password.
+	Microsocks = "microsocks"
+)
+
+// Kinds are the kinds of stores that [Start] knows. A server needs those before it.
 func Kinds() []string { return []string{"postgres", "pgbouncer", "redis", "rediscluster"} }
 
-// Start starts a server of a kind. The upstream of "pgbouncer" is a server of kind "postgres"; other kinds have none.
-func Start(ctx context.Context, kind, upstream string) (*Server, error) {
-	var start func(context.Context, string) (*Server, error)
-	switch kind {
-	case "postgres":
-		start = postgres
-	case "pgbouncer":
-		start = func(ctx context.Context, dir string) (*Server, error) { return pgbouncer(ctx, dir, upstream) }
-	case "redis":
-		start = func(ctx context.Context, dir string) (*Server, error) { return redisServer(ctx, dir, false) }
-	case "rediscluster":
-		start = func(ctx context.Context, dir string) (*Server, error) { return redisServer(ctx, dir, true) }
-	default:
+// Needs is what a server is started with.
+type Needs struct {
+	// Upstream is the URL of a server of kind "postgres". "pgbouncer" needs it.
+	Upstream string
+	// Certificates are those of servers and their clients. [Nginx], [Apache] and [Squid] need them.
+	Certificates *pki.Set
+}
+
+// starter starts a server in a directory.
+type starter func(ctx context.Context, dir string) (*Server, error)
+
+// starters are the kinds of servers.
+func starters(needs Needs) map[string]starter {
+	certified := func(start func(context.Context, string, *pki.Set) (*Server, error)) starter {
+		return func(ctx context.Context, dir string) (*Server, error) { return start(ctx, dir, needs.Certificates) }
+	}
+	return map[string]starter{
+		"postgres": postgres,
+		"pgbouncer": func(ctx context.Context, dir string) (*Server, error) {
+			return pgbouncer(ctx, dir, needs.Upstream)
+		},
+		"redis":        func(ctx context.Context, dir string) (*Server, error) { return redisServer(ctx, dir, false) },
+		"rediscluster": func(ctx context.Context, dir string) (*Server, error) { return redisServer(ctx, dir, true) },
+		Nginx:          certified(nginx),
+		Apache:         certified(apache),
+		Squid:          certified(squid),
+		SquidDigest:    squidDigest,
+		Tinyproxy:      tinyproxy,
+		Microsocks:     microsocks,
+	}
+}
+
+// Start starts a server of a kind.
+func Start(ctx context.Context, kind string, needs Needs) (*Server, error) {
+	start := starters(needs)[kind]
+	if start == nil {
 		return nil, fmt.Errorf("there is no server %q", kind)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // most of it for an installation
@@ -91,58 +135,37 @@ func Start(ctx context.Context, kind, upstream string) (*Server, error) {
 	return nil, errors.Join(faults...)
 }
 
-// program returns the path of a program, which is installed from a package if it is missing and we may. Some are not
-// where programs are looked for, but match a pattern.
-func program(ctx context.Context, name, pkg, pattern string) (string, error) {
-	find := func() string {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-		found, _ := filepath.Glob(pattern)
-		if len(found) == 0 {
-			return ""
-		}
-		return slices.MaxFunc(found, func(a, b string) int { return len(a) - len(b) })
-	}
-	if path := find(); path != "" {
-		return path, nil
-	}
-	if os.Geteuid() != 0 {
-		return "", fmt.Errorf("%s is missing: install the package %s", name, pkg)
-	}
-	if err := install(ctx, pkg); err != nil {
-		return "", fmt.Errorf("%s is missing: %w", name, err)
-	}
-	if path := find(); path != "" {
-		return path, nil
-	}
-	return "", fmt.Errorf("%s is missing although %s is installed", name, pkg)
-}
-
-// install installs a package of Debian without starting what is in it.
-func install(ctx context.Context, pkg string) error {
-	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", pkg}} {
-		cmd := exec.CommandContext(ctx, "apt-get", args...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, out)
-		}
-	}
-	return nil
-}
-
 // freePort returns a port of loopback that nobody listens on.
 func freePort(ctx context.Context) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	ports, err := freePorts(ctx, 1)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = l.Close() }()
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, errors.New("the listener has no port")
+	return ports[0], nil
+}
+
+// freePorts returns n different ports of loopback that nobody listens on.
+func freePorts(ctx context.Context, n int) ([]int, error) {
+	var ports []int
+	var open []net.Listener
+	defer func() { // all at the end, so that they differ
+		for _, l := range open {
+			_ = l.Close()
+		}
+	}()
+	for range n {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		open = append(open, l)
+		addr, ok := l.Addr().(*net.TCPAddr)
+		if !ok {
+			return nil, errors.New("the listener has no port")
+		}
+		ports = append(ports, addr.Port)
 	}
-	return addr.Port, nil
+	return ports, nil
 }
 
 // ready waits until check passes, the process ends, or half a minute is over.
@@ -170,3 +193,59 @@ func ready(ctx context.Context, p *process, check func(context.Context) error) e
 func password() string { return rand.Text() }
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// newServer returns a server with a user and a new password.
+func newServer() *Server {
+	return &Server{At: make(map[string]string), User: account, Password: password()}
+}
+
+// proxyURL returns the URL of a proxy, with user and password.
+func (s *Server) proxyURL(scheme string, port int) string {
+	u := url.URL{Scheme: scheme, User: url.UserPassword(s.User, s.Password), Host: address(port)}
+	return u.String()
+}
+
+// serve runs a command without rights in a directory, and returns when it listens at these ports.
+func (s *Server) serve(ctx context.Context, cmd *exec.Cmd, dir string, ports ...int) (*Server, error) {
+	cmd.Dir = dir
+	if err := demote(cmd, dir); err != nil {
+		return nil, err
+	}
+	p, err := launch(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if err := ready(ctx, p, func(ctx context.Context) error { return dial(ctx, ports...) }); err != nil {
+		return nil, err
+	}
+	s.process, s.signal = p, syscall.SIGTERM
+	return s, nil
+}
+
+// write writes files below a directory.
+func write(dir string, files map[string]string) error {
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dial fails until something listens at each of these ports.
+func dial(ctx context.Context, ports ...int) error {
+	for _, port := range ports {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address(port))
+		if err != nil {
+			return err
+		}
+		if err := conn.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
