@@ -35,11 +35,12 @@ type Exchange struct {
 	placed  *placedBody   // the body that call middleware sees
 	lent    io.ReadCloser // the last body that a middleware has put on the request
 	history []Attempt
-	made    int32       // attempts
-	busy    atomic.Bool // an attempt is under way
-	hopBusy atomic.Bool // a hop is under way
-	opened  bool        // the body was opened
-	vouched bool        // the retry policy was set on the request: it applies whatever the method
+	made    int32        // attempts
+	busy    atomic.Bool  // an attempt is under way
+	hopBusy atomic.Bool  // a hop is under way
+	dials   atomic.Int32 // of the hop under way
+	opened  bool         // the body was opened
+	vouched bool         // the retry policy was set on the request: it applies whatever the method
 }
 
 // String returns the method and what may be shown of the URL.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/restconn/restconn/internal/sendonce"
 	"github.com/restconn/restconn/internal/tunnel"
 )
 
@@ -103,7 +104,7 @@ func (l *lane) tlsConfig(g *generation, key laneKey) *tls.Config {
 
 // roundTrip sends a request. That a proxy has refused is no answer of the service.
 func (l *lane) roundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := l.transport.RoundTrip(req)
+	resp, err := l.send(req)
 	if err != nil || resp.StatusCode != http.StatusProxyAuthRequired || req.URL.Scheme != "http" {
 		return resp, err
 	}
@@ -113,6 +114,15 @@ func (l *lane) roundTrip(req *http.Request) (*http.Response, error) {
 	}
 	discard(resp)
 	return nil, &ProxyError{Proxy: u.Host, Status: resp.StatusCode, Err: tunnel.Refused(resp)}
+}
+
+// send leaves to net/http what may be sent twice, and what HTTP/2 has no part in.
+func (l *lane) send(req *http.Request) (*http.Response, error) {
+	speaksHTTP2 := l.version != HTTP11 && req.URL.Scheme == "https" || l.version == HTTP2Unencrypted
+	if speaksHTTP2 && onlyOnce(req) {
+		return sendonce.RoundTrip(l.transport, req)
+	}
+	return l.transport.RoundTrip(req)
 }
 
 // plainProxy tells net/http where requests over plain http go that are not for a server itself. All other ways through
@@ -133,6 +143,9 @@ func (l *lane) plainProxy(req *http.Request) (*url.URL, error) {
 
 // dialPlain makes the connection for a request over plain http.
 func (l *lane) dialPlain(ctx context.Context, network, addr string) (net.Conn, error) {
+	if err := mayDial(ctx); err != nil {
+		return nil, err
+	}
 	ctx, end := withLimit(ctx, PhaseDial, l.pool.timeouts.Dial)
 	defer end()
 	if proxy, ok := l.proxies.Load(addr); ok {
@@ -146,6 +159,9 @@ func (l *lane) dialPlain(ctx context.Context, network, addr string) (net.Conn, e
 
 // dialTLS makes the connection for a request over https.
 func (l *lane) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	if err := mayDial(ctx); err != nil {
+		return nil, err
+	}
 	conn, err := func() (net.Conn, error) {
 		ctx, end := withLimit(ctx, PhaseDial, l.pool.timeouts.Dial)
 		defer end()

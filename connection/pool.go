@@ -16,6 +16,7 @@ import (
 
 	"github.com/restconn/restconn/internal/flight"
 	"github.com/restconn/restconn/internal/redact"
+	"github.com/restconn/restconn/internal/sendonce"
 )
 
 // poolConfig is what the options have set that concerns how connections are made. A derived connection shares it.
@@ -314,7 +315,7 @@ func (p *pool) forget(v *variant) {
 // roundTrip sends a request.
 func (p *pool) roundTrip(req *http.Request, key laneKey) (*http.Response, error) {
 	if p.custom != nil {
-		return p.custom.RoundTrip(req)
+		return p.sendCustom(req)
 	}
 	g, err := p.generation(req.Context())
 	if err != nil {
@@ -327,6 +328,14 @@ func (p *pool) roundTrip(req *http.Request, key laneKey) (*http.Response, error)
 		})
 	}
 	return g.lane(key).roundTrip(req)
+}
+
+// sendCustom sends a request with the caller's transport.
+func (p *pool) sendCustom(req *http.Request) (*http.Response, error) {
+	if _, known := p.custom.(*http.Transport); known && req.URL.Scheme == "https" && onlyOnce(req) {
+		return sendonce.RoundTrip(p.custom, req)
+	}
+	return p.custom.RoundTrip(req)
 }
 
 // close closes the connections that nobody uses, if they are the pool's own.

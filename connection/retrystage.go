@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/restconn/restconn/internal/redact"
+	"github.com/restconn/restconn/internal/sendonce"
 )
 
 // retryStage owns the attempts of a call and the waits between them. The loop is retryablehttp's; what is sent, what
@@ -229,6 +230,9 @@ func (r *reach) reset() {
 
 // missed reports whether the server has certainly not seen the request.
 func (r *reach) missed(err error) bool {
+	if as[*sendonce.UnprocessedError](err) {
+		return true
+	}
 	if r.got.Load() {
 		stream, ok := errors.AsType[refusedStream](err)
 		return ok && stream.Code == errCodeRefusedStream

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/restconn/restconn/internal/redact"
+	"github.com/restconn/restconn/internal/sendonce"
 )
 
 // TransportError means that the transport returned no response.
@@ -45,7 +46,7 @@ func middlewareError(text string) error {
 
 // unconnected reports whether err says that there was no connection to send the request on.
 func unconnected(err error) bool {
-	if as[*dialError](err) || as[*ProxyError](err) {
+	if as[*dialError](err) || as[*ProxyError](err) || as[*sendonce.UnprocessedError](err) {
 		return true
 	}
 	op, ok := errors.AsType[*net.OpError](err) // of a transport that is not ours
@@ -62,7 +63,9 @@ func shown(err error) error {
 }
 
 func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := s.pool.roundTrip(req, exchangeOf(req).lane(req))
+	x := exchangeOf(req)
+	x.dials.Store(0)
+	resp, err := s.pool.roundTrip(req, x.lane(req))
 	if err == nil && resp == nil {
 		err = errNoResponse
 	}

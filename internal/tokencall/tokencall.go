@@ -16,6 +16,7 @@ import (
 
 	"github.com/restconn/restconn/internal/origin"
 	"github.com/restconn/restconn/internal/redact"
+	"github.com/restconn/restconn/internal/sendonce"
 )
 
 const (
@@ -115,6 +116,16 @@ type Derivable interface {
 	Derive(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error)) http.RoundTripper
 }
 
+// onceTransport keeps net/http from sending a token call again: a refresh token may be good for one.
+type onceTransport struct{ transport *http.Transport }
+
+func (t onceTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" { // and so not HTTP/2
+		return t.transport.RoundTrip(req)
+	}
+	return sendonce.RoundTrip(t.transport, req)
+}
+
 type idler interface{ CloseIdleConnections() }
 
 // New returns a Caller. host is the client of the connection, nil if there is none.
@@ -123,6 +134,9 @@ func New(config Config, host *http.Client) (*Caller, error) {
 	base, err := c.transport(host)
 	if err != nil {
 		return nil, err
+	}
+	if known, ok := base.(*http.Transport); ok {
+		base = onceTransport{known}
 	}
 	c.client = &http.Client{
 		Transport:     base,
