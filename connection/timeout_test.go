@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,14 @@ func TestTimeoutDefault(t *testing.T) {
 		_, err := text(t.Context(), connectTo(t, srv))
 		timedOut(t, err, connection.PhaseDial, 30*time.Second)
 		passed(t, began, 30*time.Second)
+	})
+	bubble(t, "D15 a server that does not even accept, through HTTPClient", func(t *testing.T) {
+		srv := connectiontest.NewServer(t, status(204))
+		srv.Hang()
+		_, err := connectTo(t, srv).HTTPClient().Do(newRequest(t.Context(), t, "GET", nil))
+		if !os.IsTimeout(err) {
+			t.Errorf("error %v is not a timeout to package os", err)
+		}
 	})
 	bubble(t, "D15 a server that accepts and does not do TLS", func(t *testing.T) {
 		n := connectiontest.NewNetwork(t)

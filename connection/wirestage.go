@@ -31,6 +31,12 @@ func (e *TransportError) Error() string {
 // Unwrap returns what the transport returned.
 func (e *TransportError) Unwrap() error { return e.Err }
 
+// Timeout reports whether a time limit has passed. It implements the method of [net.Error] that url.Error asks for.
+func (e *TransportError) Timeout() bool {
+	t, ok := errors.AsType[net.Error](e.Err)
+	return ok && t.Timeout()
+}
+
 // wireStage is the border to the transport, which may be anybody's.
 type wireStage struct{ pool *pool }
 
