@@ -86,6 +86,7 @@ func (x *Exchange) newAttempt(req *http.Request) (*attempt, error) {
 	} else {
 		a.ctx, a.cancel = context.WithCancelCause(req.Context())
 	}
+	x.live.Store(a)
 	x.fill(a, &a.outgoing, req)
 	a.start()
 	if err := x.openBody(a, &a.request); err != nil {

@@ -52,6 +52,9 @@ func New(baseURL string, options ...Option) (*Connection, error) {
 // With derives a connection whose policy differs in the given options. It shares the pool, and the options about it
 // cannot be changed. Each of the two is closed on its own.
 func (c *Connection) With(options ...Option) (*Connection, error) {
+	if c.base == nil {
+		return nil, errUnmade
+	}
 	d := &Connection{base: c.base, pool: c.pool, config: c.config.clone()}
 	d.config.derived = true
 	return d.finish(d.config.apply(options))
@@ -79,6 +82,7 @@ func (c *Connection) finish(err error) (*Connection, error) {
 		_ = state.release()
 		return nil, err
 	}
+	c.pool.users.Add(1)
 	c.pipeline, c.attempts = newPipeline(&c.config, c.pool)
 	return c, nil
 }
@@ -276,18 +280,18 @@ func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// Close releases what the connection has started, and closes the idle connections of its pool, unless the caller has
-// given the transport or the pool is that of another connection that is open. Requests under way finish; later ones
-// fail with [ErrClosed]. Close is idempotent; its error is that of the authenticator.
+// Close releases what the connection has started, and closes the connections of its pool as they become idle, unless
+// the caller has given the transport or the pool is that of another connection that is open. Requests under way finish;
+// later ones fail with [ErrClosed]. Close is idempotent; its error is that of the authenticator.
 func (c *Connection) Close() error {
-	if c.shut.Swap(true) {
+	if c.base == nil || c.shut.Swap(true) {
 		return nil
 	}
 	err := c.auth.release()
 	if !c.config.derived {
 		c.pool.drained.Store(true)
 	}
-	c.pool.close()
+	c.pool.leave()
 	return err
 }
 

@@ -34,6 +34,9 @@ type OptionError struct {
 	Err    error
 }
 
+// errUnmade is the fault of a Connection that is the zero value.
+var errUnmade = &OptionError{Option: "connection", Err: errors.New("it was not made by New")}
+
 // optionURL names the URL of a call in an OptionError.
 const optionURL = "URL"
 

@@ -29,6 +29,7 @@ type Exchange struct {
 	limits  Timeouts
 	total   *limit
 	attempt *attempt
+	live    atomic.Pointer[attempt] // attempt, for those who dial in the background
 	first   attempt
 	hop     *http.Request // the hop under way, as it was before authentication
 	query   string        // of the hop under way, as it was after authentication; "" if there was none
@@ -123,7 +124,7 @@ func (x *Exchange) prepare() error {
 	case x.ctx == nil:
 		return &OptionError{Option: "context", Err: errors.New("it is nil: use context.Background()")}
 	case x.conn.base == nil:
-		return &OptionError{Option: "connection", Err: errors.New("it was not made by New")}
+		return errUnmade
 	case x.conn.closed():
 		return ErrClosed
 	}

@@ -28,20 +28,22 @@ const (
 
 // lane is a transport for requests that may share connections.
 type lane struct {
-	transport *http.Transport
-	pool      *pool
-	route     route
-	version   HTTPVersion
-	secure    *tls.Config // of handshakes with servers
-	roots     *x509.CertPool
-	proxies   sync.Map // host and port of an HTTP proxy to its URL: those that plain http goes through
+	transport  *http.Transport
+	pool       *pool
+	generation *generation
+	token      bool // it is for token calls
+	route      route
+	version    HTTPVersion
+	secure     *tls.Config // of handshakes with servers
+	roots      *x509.CertPool
+	proxies    sync.Map // host and port of an HTTP proxy to its URL: those that plain http goes through
 }
 
 // newLane returns a lane. net/http keeps two idle connections per host, and under parallel load opens a new one for
 // most requests; this one keeps enough of them.
 func newLane(g *generation, key laneKey) *lane {
 	p := g.pool
-	l := &lane{pool: p, route: g.proxy, roots: g.roots}
+	l := &lane{pool: p, generation: g, token: key.token, route: g.proxy, roots: g.roots}
 	if key.token {
 		l.route = g.tokenProxy
 	}
@@ -146,6 +148,8 @@ func (l *lane) dialPlain(ctx context.Context, network, addr string) (net.Conn, e
 	if err := mayDial(ctx); err != nil {
 		return nil, err
 	}
+	ctx, leave := l.whileWanted(ctx)
+	defer leave()
 	ctx, end := withLimit(ctx, PhaseDial, l.pool.timeouts.Dial)
 	defer end()
 	if proxy, ok := l.proxies.Load(addr); ok {
@@ -162,6 +166,8 @@ func (l *lane) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 	if err := mayDial(ctx); err != nil {
 		return nil, err
 	}
+	ctx, leave := l.whileWanted(ctx)
+	defer leave()
 	conn, err := func() (net.Conn, error) {
 		ctx, end := withLimit(ctx, PhaseDial, l.pool.timeouts.Dial)
 		defer end()
@@ -206,14 +212,14 @@ var errPlainServer = errors.New("the server speaks plain http where https was ex
 // connect makes a connection to a server, through its proxy if there is one.
 func (l *lane) connect(ctx context.Context, network, scheme, addr string) (net.Conn, error) {
 	if l.route == nil {
-		return l.pool.dial(ctx, network, addr)
+		return l.dial(ctx, network, addr)
 	}
 	u, err := l.route(&url.URL{Scheme: scheme, Host: addr})
 	if err != nil {
 		return nil, err
 	}
 	if u == nil || scheme == "http" && !strings.HasPrefix(u.Scheme, "socks") {
-		return l.pool.dial(ctx, network, addr)
+		return l.dial(ctx, network, addr)
 	}
 	conn, err := l.reach(ctx, network, u)
 	if err != nil {
@@ -227,9 +233,18 @@ func (l *lane) connect(ctx context.Context, network, scheme, addr string) (net.C
 	return through, nil
 }
 
+// dial makes a TCP connection, which the generation counts.
+func (l *lane) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := l.pool.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return l.generation.count(conn), nil
+}
+
 // reach makes a connection to a proxy.
 func (l *lane) reach(ctx context.Context, network string, u *url.URL) (net.Conn, error) {
-	conn, err := l.pool.dial(ctx, network, u.Host)
+	conn, err := l.dial(ctx, network, u.Host)
 	if err == nil && u.Scheme == "https" {
 		conn, err = l.handshake(ctx, conn, u.Host, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: l.roots})
 	}

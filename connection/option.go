@@ -208,8 +208,9 @@ func WithMaxBody(n int64) Option {
 }
 
 // WithMaxConnsPerHost bounds the connections per host, those in use included: a request over it waits. By default there
-// is no bound, because with one a caller with many open streams hangs. Beside WithTransport or WithHTTPClient it
-// is an error.
+// is no bound, because with one a caller with many open streams hangs. Requests that must not share connections (token
+// calls, those that do not verify certificates, those after a reload) are counted apart. Beside WithTransport or
+// WithHTTPClient it is an error.
 func WithMaxConnsPerHost(n int) Option {
 	return option{"WithMaxConnsPerHost", func(cfg *config) error {
 		if n <= 0 {

@@ -60,6 +60,7 @@ type pool struct {
 	fault   atomic.Pointer[string] // why the last reload failed; nil if it did not
 	warned  sync.Once              // of certificates that are not checked
 	drained atomic.Bool            // the connection that it was made for is closed
+	users   atomic.Int64           // connections that are not closed
 }
 
 // material is what connections are made with and what may change with time.
@@ -79,6 +80,8 @@ type generation struct {
 	next  atomic.Int64 // when to look for new material, in nanoseconds since pool.began
 	ends  int64        // when it is too old, likewise; 0 for never
 	lanes [lanes]atomic.Pointer[lane]
+
+	census census
 
 	mu      sync.Mutex
 	derived map[laneKey]*lane
@@ -245,7 +248,7 @@ func (p *pool) renew(ctx context.Context) (*generation, error) {
 		return old, nil
 	}
 	g := p.start(m)
-	old.closeIdle()
+	old.sweep()
 	return g, nil
 }
 
@@ -338,10 +341,12 @@ func (p *pool) sendCustom(req *http.Request) (*http.Response, error) {
 	return p.custom.RoundTrip(req)
 }
 
-// close closes the connections that nobody uses, if they are the pool's own.
-func (p *pool) close() {
+// leave says that a connection is closed. It closes what nobody uses, if that is the pool's own; where no connection is
+// left, also what is in use now, once it is not.
+func (p *pool) leave() {
+	p.users.Add(-1)
 	if p.custom == nil && p.drained.Load() {
-		p.current.Load().closeIdle()
+		p.current.Load().sweep()
 	}
 }
 

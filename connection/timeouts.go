@@ -24,8 +24,9 @@ type Timeouts struct {
 	Idle time.Duration
 
 	// Dial bounds the making of a connection: looking up the name, TCP, and the handshakes with a proxy. The default is
-	// 30 s. Dial, TLSHandshake and ResponseHeader belong to the pool: they are set in [New], not on a request or a derived
-	// connection, and not beside WithTransport or WithHTTPClient. They hold for token calls, too.
+	// 30 s. What is made for a request that has gone meanwhile has one more second. Dial, TLSHandshake and ResponseHeader
+	// belong to the pool: they are set in [New], not on a request or a derived connection, and not beside WithTransport or
+	// WithHTTPClient. They hold for token calls, too.
 	Dial time.Duration
 	// TLSHandshake bounds the TLS handshake with the service. The default is 10 s.
 	TLSHandshake time.Duration

@@ -1,0 +1,84 @@
+package connection
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// sweepEvery is how often a generation that is over looks for connections that nobody uses any more.
+const sweepEvery = time.Second
+
+// census counts the open connections of a generation.
+type census struct {
+	open     atomic.Int64
+	sweeping atomic.Bool // a sweep is to come
+}
+
+// over reports whether nobody is to keep connections of the generation.
+func (g *generation) over() bool { return g.pool.current.Load() != g || g.pool.users.Load() == 0 }
+
+// sweep closes the connections that nobody uses. Where the generation is over it does so again until none is left:
+// net/http by itself closes those of HTTP/1 when they come back, unless a request that was late has gone to it since,
+// and keeps those of HTTP/2 until the idle timeout.
+func (g *generation) sweep() {
+	g.closeIdle()
+	g.watch()
+}
+
+// watch has a generation that is over swept as long as it has connections.
+func (g *generation) watch() {
+	if g.census.open.Load() > 0 && g.over() && !g.census.sweeping.Swap(true) {
+		time.AfterFunc(sweepEvery, func() {
+			g.census.sweeping.Store(false)
+			g.sweep()
+		})
+	}
+}
+
+// count makes conn one of the connections of the generation.
+func (g *generation) count(conn net.Conn) net.Conn {
+	g.census.open.Add(1)
+	g.watch()
+	return &countedConn{Conn: conn, census: &g.census}
+}
+
+// countedConn is a connection that is counted until it is closed.
+type countedConn struct {
+	net.Conn
+
+	census *census
+	closed atomic.Bool
+}
+
+// ReadFrom leaves it to the connection how to send a file.
+func (c *countedConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
+
+func (c *countedConn) Close() error {
+	if !c.closed.Swap(true) {
+		c.census.open.Add(-1)
+	}
+	return c.Conn.Close()
+}
+
+// patience is for how long a connection is still being made when the request that it was meant for has gone.
+const patience = time.Second
+
+// whileWanted returns the context of a dial. net/http lets a dial go on without its request until the limits of the
+// phases pass, for the next request to use. A server that answers nothing would so cost a goroutine and a socket for
+// each request, for longer than anybody waits; one that is slow is reached within the time of patience. The dial of a
+// token call belongs to no request: see [flight.Group].
+func (l *lane) whileWanted(ctx context.Context) (context.Context, context.CancelFunc) {
+	x, ok := ctx.Value(exchangeKey{}).(*Exchange)
+	if !ok || l.token {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(x.live.Load().ctx, func() { time.AfterFunc(patience, cancel) })
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
