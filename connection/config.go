@@ -67,6 +67,8 @@ func (cfg *config) clone() config {
 	c.trusted = slices.Clone(cfg.trusted)
 	c.middleware = slices.Clone(cfg.middleware)
 	c.attemptMiddleware = slices.Clone(cfg.attemptMiddleware)
+	c.pool.authorities, c.pool.pins = slices.Clip(c.pool.authorities), slices.Clip(c.pool.pins)
+	c.pool.given = slices.Clip(c.pool.given)
 	return c
 }
 

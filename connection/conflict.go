@@ -58,6 +58,7 @@ func (p *pool) conflicts(m *material) error {
 		"a proxy looks up names by itself: set Proxy{Mode: ProxyNone}, also in WithTokenProxy, or let the proxy refuse")
 	fault(c.dialTo != "" && proxy != nil, "WithHostPort",
 		"there is a proxy, which looks up names by itself: set Proxy{Mode: ProxyNone}")
+	fault(len(c.pins) > 0 && p.base.Scheme == "http", "WithPinnedKeys", "the base URL is http, where nobody shows a key")
 	fault(c.version == HTTP2Required && p.base.Scheme == "http", "WithHTTPVersion",
 		"HTTP2Required wants https: on http there is HTTP2Unencrypted")
 	fault(c.version == HTTP2Unencrypted && p.base.Scheme == "http" && proxy != nil && !proxiesAll(proxy),

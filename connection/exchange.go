@@ -318,8 +318,11 @@ func (x *Exchange) explain(err error) error {
 
 // lane tells what connections a hop may use.
 func (x *Exchange) lane(req *http.Request) laneKey {
-	home := !isForeign(req) && x.conn.trusts(req.URL)
-	return laneKey{home: home, insecure: home && (x.call.InsecureSkipVerify || x.conn.config.insecureTLS)}
+	home := x.conn.trusts(req.URL)
+	return laneKey{
+		home: home, own: home && !isForeign(req),
+		insecure: home && (x.call.InsecureSkipVerify || x.conn.config.insecureTLS),
+	}
 }
 
 // maxRedirects returns how many redirects are followed.

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -87,7 +89,7 @@ func (l *lane) tlsConfig(g *generation, key laneKey) *tls.Config {
 		// A variant with roots of its own is there to check them.
 		InsecureSkipVerify: key.insecure && (key.variant == nil || key.variant.roots == nil), //nolint:gosec // as asked
 	}
-	if g.identity != nil && (key.home || key.token) {
+	if g.identity != nil && key.own {
 		// Certificates would be shown only if the server has named their issuer, which many forget.
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return g.identity, nil }
 	}
@@ -106,6 +108,9 @@ func (l *lane) tlsConfig(g *generation, key laneKey) *tls.Config {
 
 // roundTrip sends a request. That a proxy has refused is no answer of the service.
 func (l *lane) roundTrip(req *http.Request) (*http.Response, error) {
+	if l.version == HTTP2Required && req.URL.Scheme == "http" { // net/http would send HTTP/1.1
+		return nil, refuse(req, &dialError{ErrHTTP2Required})
+	}
 	resp, err := l.send(req)
 	if err != nil || resp.StatusCode != http.StatusProxyAuthRequired || req.URL.Scheme != "http" {
 		return resp, err
@@ -203,6 +208,9 @@ func handshakeError(err error, version HTTPVersion) error {
 	}
 	if !version.protocols().HTTP1() && strings.HasSuffix(err.Error(), "no application protocol") {
 		return ErrHTTP2Required
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("the server has closed the connection in the TLS handshake: %w", err)
 	}
 	return err
 }

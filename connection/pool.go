@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -72,7 +73,8 @@ type material struct {
 }
 
 // generation is a set of transports that are made with the same material. When it ends, another one takes its place,
-// and its connections are closed as they become idle.
+// and its connections are closed as they become idle; of HTTP/2, one that was busy at that moment once it has been idle
+// for idleConnTimeout.
 type generation struct {
 	material
 
@@ -90,6 +92,7 @@ type generation struct {
 // laneKey tells apart requests that must not share connections.
 type laneKey struct {
 	home     bool // it goes to an origin of the connection: HTTP version and pins hold
+	own      bool // the connection has chosen the URL, and no foreign server: the client certificate is shown
 	token    bool // it is a token call
 	insecure bool // certificates are not checked
 	variant  *variant
@@ -102,11 +105,11 @@ type variant struct {
 }
 
 // lanes is how many keys there are without a variant.
-const lanes = 8
+const lanes = 16
 
 func (k laneKey) index() int {
 	n := 0
-	for i, bit := range []bool{k.home, k.token, k.insecure} {
+	for i, bit := range []bool{k.home, k.own, k.token, k.insecure} {
 		if bit {
 			n |= 1 << i
 		}
@@ -114,8 +117,12 @@ func (k laneKey) index() int {
 	return n
 }
 
-// materialLimit bounds the reading of certificates and passwords.
-const materialLimit = 30 * time.Second
+const (
+	// materialLimit bounds the reading of certificates and passwords.
+	materialLimit = 30 * time.Second
+	// materialPatience is how long a request waits for it, before it goes on with what there is.
+	materialPatience = 5 * time.Second
+)
 
 // newPool opens what the connections are made with. The pool is there also where there is an error.
 func newPool(cfg *config, base *url.URL) (*pool, error) {
@@ -130,23 +137,31 @@ func newPool(cfg *config, base *url.URL) (*pool, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), materialLimit)
 	defer cancel()
-	m, err := p.load(ctx)
-	p.start(m)
+	m, err := flight.Catch(func() (material, error) { return p.load(ctx) })
+	p.start(m, p.after(p.config.reload))
 	return p, errors.Join(wrapOption("WithProxy", envErr), err, p.conflicts(&m))
 }
 
-// start begins a generation.
-func (p *pool) start(m material) *generation {
+// start begins a generation. next is when to look for new material.
+func (p *pool) start(m material, next int64) *generation {
 	g := &generation{material: m, pool: p}
-	now := int64(time.Since(p.began))
-	g.next.Store(now + int64(min(p.config.reload, NoTimeout-time.Duration(now))))
-	if lifetime := int64(p.config.lifetime); lifetime > 0 {
+	g.next.Store(next)
+	if lifetime := p.config.lifetime; lifetime > 0 {
 		const tenth = 10
-		early := rand.Int64N(lifetime/tenth + 1) //nolint:gosec // so that a fleet does not connect anew all at once
-		g.ends = now + lifetime - early
+		early := rand.Int64N(int64(lifetime)/tenth + 1) //nolint:gosec // so that a fleet does not connect anew all at once
+		g.ends = p.after(lifetime - time.Duration(early))
 	}
 	p.current.Store(g)
 	return g
+}
+
+// now returns the time, in nanoseconds since the pool began.
+func (p *pool) now() int64 { return int64(time.Since(p.began)) }
+
+// after returns the time when d will have passed.
+func (p *pool) after(d time.Duration) int64 {
+	now := p.now()
+	return now + int64(min(d, NoTimeout-time.Duration(now)))
 }
 
 // load reads the material.
@@ -202,7 +217,7 @@ func (p *pool) loadRoots(ctx context.Context) (*x509.CertPool, error) {
 func loadIdentity(ctx context.Context, src IdentitySource) (*tls.Certificate, error) {
 	cert, err := flight.Catch(func() (*tls.Certificate, error) { return src.Identity(ctx) })
 	if err == nil {
-		_, err = leafOf(cert)
+		err = checkIdentity(cert)
 	}
 	return cert, wrapOption("WithIdentity", err)
 }
@@ -214,20 +229,40 @@ func (p *pool) changes() bool {
 		c.tokenProxy.Password != nil || c.platform.Password != nil
 }
 
-// generation returns the current one. It may have to wait for the next.
+// generation returns the current one. It may have to wait for the next, but not for long: where a source is slow, the
+// others go on, and use what it says when it has answered.
 func (p *pool) generation(ctx context.Context) (*generation, error) {
 	g := p.current.Load()
 	if !p.changes() || !g.due() {
 		return g, nil
 	}
-	return p.loads.Do(ctx, struct{}{}, materialLimit, p.renew)
+	patience, cancel := context.WithTimeout(ctx, materialPatience)
+	defer cancel()
+	next, err := p.loads.Do(patience, struct{}{}, materialLimit, p.renew)
+	switch {
+	case err == nil:
+		return next, nil
+	case ctx.Err() != nil:
+		return nil, &dialError{err}
+	case patience.Err() != nil:
+		err = errNoAnswer
+	}
+	p.report(err)
+	g = p.current.Load()
+	g.next.Store(p.after(p.config.reload))
+	return g, nil
 }
+
+var errNoAnswer = fmt.Errorf("a source of certificates or passwords has not answered within %v", materialPatience)
 
 // due reports whether it is time for new material, or for other connections.
 func (g *generation) due() bool {
-	now := int64(time.Since(g.pool.began))
-	return now >= g.next.Load() || g.ends > 0 && now >= g.ends
+	now := g.pool.now()
+	return now >= g.next.Load() || g.old(now)
 }
+
+// old reports whether the connections have been used for long enough.
+func (g *generation) old(now int64) bool { return g.ends > 0 && now >= g.ends }
 
 // renew begins the next generation, if there is new material or the current one is too old.
 func (p *pool) renew(ctx context.Context) (*generation, error) {
@@ -235,19 +270,22 @@ func (p *pool) renew(ctx context.Context) (*generation, error) {
 	if !old.due() {
 		return old, nil
 	}
-	m, err := p.load(ctx)
-	if err != nil {
-		p.report(err)
-		m = old.material
-	} else {
-		p.fault.Store(nil)
+	m, next := old.material, old.next.Load()
+	if p.now() >= next {
+		loaded, err := p.load(ctx)
+		if err == nil {
+			m = loaded
+			p.fault.Store(nil)
+		} else {
+			p.report(err)
+		}
+		next = p.after(p.config.reload)
 	}
-	now := int64(time.Since(p.began))
-	if m.equal(&old.material) && (old.ends == 0 || now < old.ends) {
-		old.next.Store(now + int64(min(p.config.reload, NoTimeout-time.Duration(now))))
+	if m.equal(&old.material) && !old.old(p.now()) {
+		old.next.Store(next)
 		return old, nil
 	}
-	g := p.start(m)
+	g := p.start(m, next)
 	old.sweep()
 	return g, nil
 }
@@ -324,13 +362,18 @@ func (p *pool) roundTrip(req *http.Request, key laneKey) (*http.Response, error)
 	if err != nil {
 		return nil, refuse(req, err)
 	}
-	if key.insecure {
-		p.warned.Do(func() {
-			p.logger.Warn("TLS certificates are not checked (WithInsecureSkipVerify): " +
-				"whoever is on the way can read and change what is sent")
-		})
-	}
 	return g.lane(key).roundTrip(req)
+}
+
+// warn says once, to the first who listens, that certificates are not checked.
+func (p *pool) warn(ctx context.Context, l *slog.Logger) {
+	if p.custom != nil || !l.Enabled(ctx, slog.LevelWarn) {
+		return
+	}
+	p.warned.Do(func() {
+		l.WarnContext(context.WithoutCancel(ctx), "TLS certificates are not checked (WithInsecureSkipVerify): "+
+			"whoever is on the way can read and change what is sent")
+	})
 }
 
 // sendCustom sends a request with the caller's transport.

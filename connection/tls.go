@@ -3,19 +3,22 @@ package connection
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"time"
 )
 
 // IdentitySource tells the client certificate of a connection, with its private key. *keystore.Store is one.
 //
-// Identity is called by [New], and after that as often as [WithReload] says. An answer that is equal to the one before
-// changes nothing. It is never called twice at once for one connection; its errors hold no secret.
+// Identity is called by [New], and after that as often as [WithReload] says. ctx ends after 30 s. An answer that is
+// equal to the one before changes nothing; what was returned is not to be changed. It is never called twice at once for
+// one connection; its errors hold no secret.
 type IdentitySource interface {
 	Identity(ctx context.Context) (*tls.Certificate, error)
 }
@@ -39,19 +42,19 @@ type TrustSource interface {
 // WithTrustedCA trusts the certificates in the PEM texts, beside those of the system or of [WithTrust]. Given again it
 // adds to them. It concerns https only, token calls among it unless they have certificates of their own.
 func WithTrustedCA(texts ...[]byte) Option {
-	return option{"WithTrustedCA", func(cfg *config) error { return cfg.trustPEM(texts) }}
+	return option{"WithTrustedCA", func(cfg *config) error { return cfg.trustPEM("WithTrustedCA", texts) }}
 }
 
 // WithTrustedCAOnly is [WithTrustedCA] without those of the system.
 func WithTrustedCAOnly(texts ...[]byte) Option {
 	return option{"WithTrustedCAOnly", func(cfg *config) error {
 		cfg.pool.noSystem = true
-		return cfg.trustPEM(texts)
+		return cfg.trustPEM("WithTrustedCAOnly", texts)
 	}}
 }
 
 // trustPEM adds the certificates of PEM texts, each of which must have one.
-func (cfg *config) trustPEM(texts [][]byte) error {
+func (cfg *config) trustPEM(option string, texts [][]byte) error {
 	if len(texts) == 0 {
 		return errors.New("there is no PEM text")
 	}
@@ -62,11 +65,13 @@ func (cfg *config) trustPEM(texts [][]byte) error {
 		}
 		cfg.pool.authorities = append(cfg.pool.authorities, certs...)
 	}
-	return cfg.ofPool("WithTrustedCA")
+	return cfg.ofPool(option)
 }
 
-// parsePEM returns the certificates in text, of which there must be one, and nothing else.
+// parsePEM returns the certificates in text, of which there must be one. Notes around them are fine, other blocks are
+// not.
 func parsePEM(text []byte) ([]*x509.Certificate, error) {
+	begun := len(beginLine.FindAllIndex(text, -1))
 	var certs []*x509.Certificate
 	for {
 		block, rest := pem.Decode(text)
@@ -82,11 +87,16 @@ func parsePEM(text []byte) ([]*x509.Certificate, error) {
 		}
 		certs, text = append(certs, cert), rest
 	}
-	if len(certs) == 0 {
+	switch {
+	case begun > len(certs): // pem.Decode passes over what it cannot read
+		return nil, errors.New("there is a PEM block that cannot be read")
+	case len(certs) == 0:
 		return nil, errors.New("there is no certificate in the PEM text")
 	}
 	return certs, nil
 }
+
+var beginLine = regexp.MustCompile(`(?m)^[ \t]*-{5}BEGIN`)
 
 // WithTrust trusts what src tells in the place of the system's certificates, as a Java trust store does.
 func WithTrust(src TrustSource) Option {
@@ -115,7 +125,8 @@ func WithIdentity(src IdentitySource) Option {
 // WithReload sets how often the sources of [WithIdentity], [WithTrust] and of proxy passwords are asked for news: when
 // a request is sent, and the last time was that long ago. The default is one minute; [NoTimeout] means never again.
 // What is new holds from that very request on, and the connections that were made before are closed when they are idle.
-// If a source fails, what was there before stays, a warning is logged, and [Connection.Describe] shows it.
+// If a source fails, what was there before stays, a warning is logged, and [Connection.Describe] shows it. A request
+// waits at most 5 s for a source.
 func WithReload(every time.Duration) Option {
 	return option{"WithReload", func(cfg *config) error {
 		if every <= 0 {
@@ -148,6 +159,23 @@ func identical(a, b *tls.Certificate) bool {
 		}
 	}
 	return true
+}
+
+// checkIdentity tells what keeps a certificate from proving anything.
+func checkIdentity(cert *tls.Certificate) error {
+	leaf, err := leafOf(cert)
+	if err != nil {
+		return err
+	}
+	signer, ok := cert.PrivateKey.(crypto.Signer)
+	if !ok {
+		return errors.New("the private key cannot sign")
+	}
+	public, ok := signer.Public().(interface{ Equal(x crypto.PublicKey) bool })
+	if !ok || !public.Equal(leaf.PublicKey) {
+		return errors.New("the private key is not that of the certificate")
+	}
+	return nil
 }
 
 // leafOf returns the certificate itself, parsed.

@@ -36,7 +36,10 @@ func (t tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !o.Secure() && o.Loopback() && !c.config.insecureHTTP && !c.pool.staysHere(o, true) {
 		return nil, refuse(req, ErrInsecure)
 	}
-	key := laneKey{home: c.trusts(req.URL), token: true, insecure: c.config.insecureTLS, variant: t.variant}
+	key := laneKey{home: c.trusts(req.URL), own: true, token: true, insecure: c.config.insecureTLS, variant: t.variant}
+	if key.insecure {
+		c.pool.warn(req.Context(), c.config.log())
+	}
 	resp, err := c.pool.roundTrip(req, key)
 	return resp, c.pool.timeout(err)
 }

@@ -71,7 +71,11 @@ func shown(err error) error {
 func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req)
 	x.dials.Store(0)
-	resp, err := s.pool.roundTrip(req, x.lane(req))
+	key := x.lane(req)
+	if key.insecure {
+		s.pool.warn(req.Context(), x.conn.config.log())
+	}
+	resp, err := s.pool.roundTrip(req, key)
 	if err == nil && resp == nil {
 		err = errNoResponse
 	}
