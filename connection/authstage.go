@@ -233,7 +233,7 @@ func (x *Exchange) mayCarryCredentials(u *url.URL) error {
 
 // checkSecure refuses plain http to another machine, or through one.
 func (c *Connection) checkSecure(o origin.Origin) error {
-	if o.Secure() || c.config.insecureHTTP || o.Loopback() && c.pool.staysHere(o, false) {
+	if o.Secure() || c.config.insecureHTTP || o.Loopback() && c.pool.staysHere(o) {
 		return nil
 	}
 	return ErrInsecure

@@ -8,6 +8,7 @@ import (
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/origin"
+	"github.com/restconn/restconn/internal/redact"
 )
 
 // conflicts finds options that contradict each other.
@@ -21,10 +22,11 @@ func (cfg *config) conflicts() error {
 	if cfg.transport != nil && cfg.insecureTLS {
 		errs = append(errs, wrapOption("WithInsecureSkipVerify", errForeignTransport))
 	}
-	custom := cfg.pool.proxy.Mode == ProxyCustom || cfg.pool.tokenProxy.Mode == ProxyCustom
-	if cfg.pool.noProxy && custom {
-		errs = append(errs, &OptionError{Option: "WithProxy", Err: fmt.Errorf(
-			"runtime %q has no proxies (NoProxy), and Mode ProxyCustom asks for one", cfg.pool.runtime)})
+	for option, proxy := range map[string]Proxy{"WithProxy": cfg.pool.proxy, "WithTokenProxy": cfg.pool.tokenProxy} {
+		if cfg.pool.noProxy && proxy.Mode == ProxyCustom {
+			errs = append(errs, &OptionError{Option: option, Err: fmt.Errorf(
+				"runtime %q has no proxies (NoProxy), and Mode ProxyCustom asks for one", redact.Line(cfg.pool.runtime))})
+		}
 	}
 	return errors.Join(append(errs, cfg.headerConflict())...)
 }
@@ -54,8 +56,7 @@ func (p *pool) conflicts(m *material) error {
 	}
 	c := &p.config
 	proxy := m.proxy.via(p.base)
-	fault(c.publicOnly && (m.proxy != nil || m.tokenProxy != nil), "WithPublicAddressesOnly",
-		"a proxy looks up names by itself: set Proxy{Mode: ProxyNone}, also in WithTokenProxy, or let the proxy refuse")
+	fault(c.publicOnly && (m.proxy != nil || m.tokenProxy != nil), "WithPublicAddressesOnly", errProxyResolves.Error())
 	fault(c.dialTo != "" && proxy != nil, "WithHostPort",
 		"there is a proxy, which looks up names by itself: set Proxy{Mode: ProxyNone}")
 	fault(len(c.pins) > 0 && p.base.Scheme == "http", "WithPinnedKeys", "the base URL is http, where nobody shows a key")
@@ -65,6 +66,9 @@ func (p *pool) conflicts(m *material) error {
 		"WithHTTPVersion", "HTTP2Unencrypted does not go through an HTTP proxy")
 	return errors.Join(errs...)
 }
+
+var errProxyResolves = errors.New("a proxy looks up names by itself: set Proxy{Mode: ProxyNone}, also in " +
+	"WithTokenProxy, and no Proxy in auth.Endpoint, or let the proxy refuse")
 
 // via returns the proxy for a URL, if there is one that can be told.
 func (r route) via(u *url.URL) *url.URL {
@@ -82,14 +86,14 @@ func (r route) via(u *url.URL) *url.URL {
 func proxiesAll(proxy *url.URL) bool { return strings.HasPrefix(proxy.Scheme, "socks") }
 
 // staysHere reports whether what goes to an origin on this machine over plain http does not leave it.
-func (p *pool) staysHere(o origin.Origin, token bool) bool {
-	if p.custom != nil {
-		return true
-	}
-	m := &p.current.Load().material
-	r := m.proxy
-	if token {
-		r = m.tokenProxy
+func (p *pool) staysHere(o origin.Origin) bool {
+	return p.custom != nil || p.leadsHere(o, p.current.Load().proxy)
+}
+
+// leadsHere is staysHere for a route of the caller's choice. What a DialFunc does is its own business.
+func (p *pool) leadsHere(o origin.Origin, r route) bool {
+	if home, err := origin.Of(p.base); err == nil && home == o && p.config.dialTo != "" && !loopback(p.config.dialTo) {
+		return false
 	}
 	if r == nil {
 		return true
@@ -98,10 +102,12 @@ func (p *pool) staysHere(o origin.Origin, token bool) bool {
 	if err != nil {
 		return false
 	}
-	proxy := r.via(u)
-	if proxy == nil {
-		return true
-	}
-	of, err := origin.Of(&url.URL{Scheme: "http", Host: proxy.Host})
-	return err == nil && of.Loopback()
+	proxy, err := r(u)
+	return err == nil && (proxy == nil || loopback(proxy.Host))
+}
+
+// loopback reports whether a host and port is on this machine.
+func loopback(hostPort string) bool {
+	o, err := origin.Of(&url.URL{Scheme: "http", Host: hostPort})
+	return err == nil && o.Loopback()
 }

@@ -112,6 +112,9 @@ func (l *lane) roundTrip(req *http.Request) (*http.Response, error) {
 		return nil, refuse(req, &dialError{ErrHTTP2Required})
 	}
 	resp, err := l.send(req)
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" { // which our error says better
+		err = op.Err
+	}
 	if err != nil || resp.StatusCode != http.StatusProxyAuthRequired || req.URL.Scheme != "http" {
 		return resp, err
 	}
@@ -189,6 +192,11 @@ func (l *lane) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 func (l *lane) handshake(ctx context.Context, conn net.Conn, addr string, cfg *tls.Config) (net.Conn, error) {
 	ctx, end := withLimit(ctx, PhaseTLS, l.pool.timeouts.TLSHandshake)
 	defer end()
+	return l.speakTLS(ctx, conn, addr, cfg)
+}
+
+// speakTLS is handshake without a limit of its own.
+func (l *lane) speakTLS(ctx context.Context, conn net.Conn, addr string, cfg *tls.Config) (net.Conn, error) {
 	cfg = cfg.Clone()
 	cfg.ServerName, _, _ = net.SplitHostPort(addr)
 	secured := tls.Client(conn, cfg)
@@ -254,7 +262,7 @@ func (l *lane) dial(ctx context.Context, network, addr string) (net.Conn, error)
 func (l *lane) reach(ctx context.Context, network string, u *url.URL) (net.Conn, error) {
 	conn, err := l.dial(ctx, network, u.Host)
 	if err == nil && u.Scheme == "https" {
-		conn, err = l.handshake(ctx, conn, u.Host, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: l.roots})
+		conn, err = l.speakTLS(ctx, conn, u.Host, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: l.roots})
 	}
 	if err != nil {
 		return nil, proxyError(u, err)
@@ -285,6 +293,9 @@ func (e *dialError) Unwrap() error { return e.err }
 func dialed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
+	}
+	if ends, ok := ctx.Deadline(); ok && !time.Now().Before(ends) {
+		<-ctx.Done() // a dialer may notice the deadline before the context does
 	}
 	if timeout, ok := errors.AsType[*TimeoutError](context.Cause(ctx)); ok && !as[*TimeoutError](err) {
 		if proxy, ok := errors.AsType[*ProxyError](err); ok {

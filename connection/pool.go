@@ -32,8 +32,9 @@ type poolConfig struct {
 	proxy       Proxy
 	tokenProxy  Proxy
 	runtime     string
-	noProxy     bool  // the runtime has none
-	platform    Proxy // of the runtime
+	noProxy     bool       // the runtime has none
+	platform    Proxy      // of the runtime
+	outside     *poolDials // what the runtime took the place of
 	dial        DialFunc
 	dialTo      string // host and port in the place of those of the base URL
 	publicOnly  bool
@@ -132,7 +133,7 @@ func newPool(cfg *config, base *url.URL) (*pool, error) {
 		return p, nil
 	}
 	var envErr error
-	if !p.config.noProxy && p.config.platform.Mode == "" {
+	if p.config.asksEnvironment() {
 		p.platform, envErr = fromEnvironment()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), materialLimit)

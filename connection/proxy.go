@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -92,7 +93,10 @@ func (e *ProxyError) Unwrap() error { return e.Err }
 
 // String returns mode, scheme, host and port.
 func (p Proxy) String() string {
-	if p.Mode == ProxyCustom {
+	switch {
+	case p.validate() != nil:
+		return "proxy that is not valid" // somebody may have written user and password into the host
+	case p.Mode == ProxyCustom:
 		return p.scheme() + "://" + p.address()
 	}
 	return string(cmp.Or(p.Mode, ProxyPlatform))
@@ -100,6 +104,9 @@ func (p Proxy) String() string {
 
 // Format writes String for every verb: a Proxy has a password.
 func (p Proxy) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(p.String())) }
+
+// MarshalText returns String, also for JSON: there is a user in a Proxy.
+func (p Proxy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 func (p Proxy) scheme() string {
 	return cmp.Or(p.Scheme, "http")
@@ -115,7 +122,8 @@ func (p Proxy) validate() error {
 		return p.validateCustom()
 	case ProxyPlatform, ProxyNone, "":
 		if p.Scheme != "" || p.Host != "" || p.Port != 0 || p.User != "" || p.Password != nil {
-			return fmt.Errorf("host, port and the like are for Mode ProxyCustom, and this is %q", p)
+			return fmt.Errorf("host, port and the like are for Mode ProxyCustom, and this is %q",
+				string(cmp.Or(p.Mode, ProxyPlatform)))
 		}
 		return nil
 	}
@@ -152,8 +160,10 @@ func (p Proxy) validateCustom() error {
 
 // isHost reports whether s can stand where a host stands, without a port.
 func isHost(s string) bool {
-	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return addr.IsValid()
+	inner, opened := strings.CutPrefix(s, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	if addr, err := netip.ParseAddr(inner); err == nil {
+		return opened == closed && (!opened || addr.Is6())
 	}
 	u, err := url.Parse("http://" + s + "/")
 	return err == nil && u.Host == s && u.Port() == "" && !strings.ContainsAny(s, "[]:% \t") && u.Path == "/"
@@ -198,6 +208,26 @@ func (p Proxy) open(ctx context.Context) (*url.URL, error) {
 	}
 	u.User = url.UserPassword(p.User, text)
 	return u, nil
+}
+
+// chosen returns the route of a proxy that a token flow has chosen itself, which may be any URL.
+func chosen(proxy func(*http.Request) (*url.URL, error)) route {
+	return func(u *url.URL) (*url.URL, error) {
+		via, err := proxy(&http.Request{Method: http.MethodPost, URL: u, Host: u.Host, Header: make(http.Header)})
+		if err != nil || via == nil {
+			return nil, err
+		}
+		if via, err = proxyenv.Parse(via.String()); err != nil {
+			return nil, &OptionError{Option: "Endpoint.Proxy", Err: err}
+		}
+		return via, nil
+	}
+}
+
+// asksEnvironment reports whether the environment tells the proxy of anything.
+func (c *poolConfig) asksEnvironment() bool {
+	platform := func(p Proxy) bool { return p.Mode == ProxyPlatform || p.Mode == "" }
+	return !c.noProxy && platform(c.platform) && (platform(c.proxy) || platform(c.tokenProxy))
 }
 
 // fromEnvironment returns the route that the environment tells.

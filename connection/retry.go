@@ -13,6 +13,7 @@ import (
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/retrytime"
+	"github.com/restconn/restconn/internal/tunnel"
 )
 
 // Retry says whether, when and how often a request is sent again. It is an immutable value.
@@ -106,7 +107,7 @@ var finalErrors = []error{ //nolint:gochecknoglobals // never changed
 // refusedByProxy reports whether a proxy has refused for good: credentials do not get better by themselves.
 func refusedByProxy(err error) bool {
 	e, ok := errors.AsType[*ProxyError](err)
-	return ok && e.Status/100 == 4
+	return ok && (e.Status/100 == 4 || errors.Is(e.Err, tunnel.ErrLogin))
 }
 
 // alerted reports whether the server has ended the handshake because of a certificate: the client's, or that there is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/restconn/restconn/internal/redact"
 )
@@ -29,10 +30,12 @@ type Runtimes map[string]Runtime
 // ErrUnknownRuntime means that there is no [Runtime] of that name.
 var ErrUnknownRuntime = errors.New("there is no runtime of that name")
 
+const withRuntime = "WithRuntime"
+
 // WithRuntime sends the requests, and token calls, out through the runtime of that name. A name that is not among
 // runtimes is [ErrUnknownRuntime].
 func WithRuntime(name string, runtimes Runtimes) Option {
-	return option{"WithRuntime", func(cfg *config) error {
+	return option{withRuntime, func(cfg *config) error {
 		r, ok := runtimes[name]
 		if !ok {
 			return fmt.Errorf("%w: %q", ErrUnknownRuntime, redact.Line(name))
@@ -41,7 +44,30 @@ func WithRuntime(name string, runtimes Runtimes) Option {
 	}}
 }
 
+// poolDials is how connections are made without a runtime.
+type poolDials struct {
+	dial   DialFunc
+	dialTo string
+}
+
+// leave takes back what another runtime has set: of two the last one counts, and nothing of the first.
+func (cfg *config) leave() {
+	c := &cfg.pool
+	if c.outside != nil {
+		c.dial, c.dialTo = c.outside.dial, c.outside.dialTo
+	}
+	c.outside = &poolDials{dial: c.dial, dialTo: c.dialTo}
+	if cfg.transportBy == withRuntime {
+		cfg.transport, cfg.transportBy = nil, ""
+	}
+	c.given = slices.DeleteFunc(c.given, func(name string) bool { return name == withRuntime })
+}
+
 func (r Runtime) apply(cfg *config, name string) error {
+	if cfg.derived {
+		return cfg.fixed()
+	}
+	cfg.leave()
 	c := &cfg.pool
 	c.runtime, c.noProxy = name, r.NoProxy
 	errs := []error{r.Proxy.validate()}
@@ -57,11 +83,11 @@ func (r Runtime) apply(cfg *config, name string) error {
 		c.dial = r.DialContext
 	}
 	if r.Transport != nil {
-		if c.dialTo != "" || c.dial != nil || r.Proxy.Mode == ProxyCustom {
+		if r.DialContext != nil || r.Host != "" || r.Port != 0 || r.Proxy.Mode == ProxyCustom {
 			errs = append(errs, errors.New("beside a Transport, nothing else has an effect"))
 		}
-		cfg.transport, cfg.transportBy = r.Transport, "WithRuntime"
+		cfg.transport, cfg.transportBy = r.Transport, withRuntime
 		return errors.Join(append(errs, cfg.fixed())...)
 	}
-	return errors.Join(append(errs, cfg.ofPool("WithRuntime"))...)
+	return errors.Join(append(errs, cfg.ofPool(withRuntime))...)
 }

@@ -33,8 +33,12 @@ func (t tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, refuse(req, err)
 	}
-	if !o.Secure() && o.Loopback() && !c.config.insecureHTTP && !c.pool.staysHere(o, true) {
+	proxy := t.proxy()
+	if !o.Secure() && o.Loopback() && !c.config.insecureHTTP && !c.pool.leadsHere(o, proxy) {
 		return nil, refuse(req, ErrInsecure)
+	}
+	if c.pool.config.publicOnly && proxy != nil { // New cannot know of it
+		return nil, refuse(req, &OptionError{Option: "WithPublicAddressesOnly", Err: errProxyResolves})
 	}
 	key := laneKey{home: c.trusts(req.URL), own: true, token: true, insecure: c.config.insecureTLS, variant: t.variant}
 	if key.insecure {
@@ -44,6 +48,14 @@ func (t tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, c.pool.timeout(err)
 }
 
+// proxy returns the route of the calls.
+func (t tokenTransport) proxy() route {
+	if t.variant != nil && t.variant.proxy != nil {
+		return t.variant.proxy
+	}
+	return t.conn.pool.current.Load().tokenProxy
+}
+
 // Derive returns a transport with other roots or another proxy, each unless it is nil. The flow that has asked for it
 // closes its idle connections.
 func (t tokenTransport) Derive(
@@ -51,9 +63,7 @@ func (t tokenTransport) Derive(
 ) http.RoundTripper {
 	v := &variant{roots: roots}
 	if proxy != nil {
-		v.proxy = func(u *url.URL) (*url.URL, error) {
-			return proxy(&http.Request{Method: http.MethodPost, URL: u, Host: u.Host, Header: make(http.Header)})
-		}
+		v.proxy = chosen(proxy)
 	}
 	return tokenTransport{conn: t.conn, variant: v}
 }

@@ -317,7 +317,8 @@ func (b Builder) Timeout(d time.Duration) Builder {
 	return b.with(func(p *policy) { p.timeouts.Attempt = d })
 }
 
-// Timeouts shortens the limits of the connection; it cannot lengthen them. Fields that are 0 stay as they are.
+// Timeouts shortens the limits of the connection; it cannot lengthen them. Fields that are 0 stay as they are. Those of
+// the pool (Dial, TLSHandshake, ResponseHeader) are a *connection.OptionError.
 func (b Builder) Timeouts(t connection.Timeouts) Builder {
 	return b.with(func(p *policy) {
 		if t.Attempt != 0 {
@@ -328,6 +329,9 @@ func (b Builder) Timeouts(t connection.Timeouts) Builder {
 		}
 		if t.Idle != 0 {
 			p.timeouts.Idle = t.Idle
+		}
+		if t.Dial != 0 || t.TLSHandshake != 0 || t.ResponseHeader != 0 { // which the connection refuses
+			p.timeouts.Dial, p.timeouts.TLSHandshake, p.timeouts.ResponseHeader = t.Dial, t.TLSHandshake, t.ResponseHeader
 		}
 	})
 }

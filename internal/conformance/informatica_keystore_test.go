@@ -74,16 +74,10 @@ func authority(r *Row, n *connectiontest.Network) *x509.Certificate {
 
 func opensWith(password string) keystore.Option { return keystore.Password(secrets.Static(password)) }
 
-// over is what a connection needs to reach the network, without its trust.
-func over(n *connectiontest.Network) connection.Option {
-	return connection.Options(connection.WithDialContext(n.Dial),
-		connection.WithProxy(connection.Proxy{Mode: connection.ProxyNone}))
-}
-
 // reach sends GET /v1/x to the server, over a connection with those options.
 func reach(r *Row, s *connectiontest.Server, options ...connection.Option) error {
 	r.Helper()
-	conn, err := connection.New(s.URL+"/v1", append([]connection.Option{over(s.Network())}, options...)...)
+	conn, err := connection.New(s.URL+"/v1", append([]connection.Option{dialing(s.Network())}, options...)...)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package tunnel
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -15,37 +16,51 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/net/proxy"
 
 	"github.com/restconn/restconn/internal/challenge"
-	"github.com/restconn/restconn/internal/redact"
 )
+
+// ErrLogin means that a SOCKS5 proxy does not accept the user and the password, or wants some.
+var ErrLogin = errors.New(wantsLogin)
+
+const wantsLogin = "it wants a user and a password, or others than those that it was given"
 
 // RefusedError means that the proxy answered something else than 200.
 type RefusedError struct {
 	Status int
-	// Schemes are those that it wants the client to authenticate with.
+	// Schemes are those that it wants the client to authenticate with, those that are well known by their name.
 	Schemes []string
 }
 
 func (e *RefusedError) Error() string {
 	if e.Status != http.StatusProxyAuthRequired {
-		return http.StatusText(e.Status)
+		return cmp.Or(http.StatusText(e.Status), "it does not say why")
 	}
-	basic := func(scheme string) bool { return strings.EqualFold(scheme, "Basic") }
-	if len(e.Schemes) > 0 && !slices.ContainsFunc(e.Schemes, basic) {
-		wanted := redact.Line(strings.Join(e.Schemes, ", "))
-		return "it wants credentials of the scheme " + wanted + ", and only Basic can be given"
+	if len(e.Schemes) > 0 && !slices.Contains(e.Schemes, "Basic") {
+		return "it wants credentials of " + strings.Join(e.Schemes, ", ") + ", and only Basic can be given"
 	}
-	return "it wants a user and a password, or others than those that it was given"
+	return wantsLogin
+}
+
+// known are the schemes that are named. Any other could be what the client has sent, written back.
+var known = []string{ //nolint:gochecknoglobals // never changed
+	"Basic", "Bearer", "Digest", "Kerberos", "Mutual", "Negotiate", "NTLM", "SCRAM-SHA-1", "SCRAM-SHA-256",
 }
 
 // Refused reads the refusal out of an answer.
 func Refused(resp *http.Response) *RefusedError {
 	e := &RefusedError{Status: resp.StatusCode}
 	for _, c := range challenge.Parse(resp.Header.Values("Proxy-Authenticate")) {
-		e.Schemes = append(e.Schemes, c.Scheme)
+		name := "another scheme"
+		if i := slices.IndexFunc(known, c.Is); i >= 0 {
+			name = known[i]
+		}
+		if !slices.Contains(e.Schemes, name) {
+			e.Schemes = append(e.Schemes, name)
+		}
 	}
 	return e
 }
@@ -53,21 +68,33 @@ func Refused(resp *http.Response) *RefusedError {
 const (
 	mostHeader  = 64 << 10 // bytes of an answer
 	mostInterim = 5        // answers before the answer
+	longestName = 255      // bytes, in SOCKS5
 )
 
 // Open makes conn, which leads to the proxy at u, lead to target, a host and a port. The caller closes conn if that
 // fails.
 func Open(ctx context.Context, conn net.Conn, u *url.URL, target string) (net.Conn, error) {
-	if strings.HasPrefix(u.Scheme, "socks5") {
+	host, _, err := net.SplitHostPort(target)
+	switch {
+	case err != nil || host == "" || strings.ContainsFunc(target, blankOrControl):
+		return nil, errors.New("the target is not a host and a port") // it would be a line of its own to the proxy
+	case strings.HasPrefix(u.Scheme, "socks5") && len(host) > longestName:
+		return nil, errors.New("the name of the host is longer than the 255 bytes that SOCKS5 can send")
+	case strings.HasPrefix(u.Scheme, "socks5"):
 		return socks(ctx, conn, u, target)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	err := connect(conn, u.User, target)
+	err = connect(conn, u.User, target)
 	if !stop() {
-		return nil, context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
-	return conn, err
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
 }
+
+func blankOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func connect(conn net.Conn, user *url.Userinfo, target string) error {
 	text := "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n"
@@ -129,13 +156,26 @@ func socks(ctx context.Context, conn net.Conn, u *url.URL, target string) (net.C
 
 // socksError takes the addresses off an error, which the caller names.
 func socksError(ctx context.Context, err error) error {
+	if ended, ok := ctx.Deadline(); ok && !time.Now().Before(ended) {
+		<-ctx.Done() // the deadline of the connection, which is the same, may have been noticed first
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
-		return op.Err
+		err = op.Err
+	}
+	for _, text := range loginTexts {
+		if strings.HasPrefix(err.Error(), text) {
+			return ErrLogin
+		}
 	}
 	return err
+}
+
+// loginTexts are how golang.org/x/net begins to say that the credentials are wrong.
+var loginTexts = []string{ //nolint:gochecknoglobals // never changed
+	"username/password authentication failed", "no acceptable authentication methods", "unsupported authentication method",
 }
 
 // made is a dialer whose connection is there already.
