@@ -31,7 +31,8 @@ func (cfg *config) conflicts() error {
 	return errors.Join(append(errs, cfg.headerConflict())...)
 }
 
-var errForeignTransport = errors.New("the transport is the caller's, and so is what it verifies")
+var errForeignTransport = errors.New("the transport is the caller's, and so is what it verifies: set InsecureSkipVerify " +
+	"in its TLSClientConfig")
 
 // headerConflict finds a header that the authenticator sets as well.
 func (cfg *config) headerConflict() error {

@@ -3,7 +3,6 @@ package connection
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -57,8 +56,11 @@ func dialAddress(host string, port int) (string, error) {
 // WithPublicAddressesOnly refuses to connect to addresses that are not public: loopback, private and link-local ones,
 // and those that embed one, wherever the URL comes from: redirects and links of next pages among them. What counts is
 // the address that the name was resolved to, so that a name that resolves differently the next time is of no use to an
-// attacker (server-side request forgery by DNS rebinding). It holds for token calls as well. Behind a proxy, which
-// looks up names by itself, it cannot hold, and is an error.
+// attacker (server-side request forgery by DNS rebinding). It holds for token calls as well.
+//
+// Behind a proxy, which looks up names by itself, it cannot hold, and is an error; a proxy in the environment counts: set
+// ProxyNone in [WithProxy] and [WithTokenProxy]. Beside [WithDialContext] the connection is made first, and closed
+// before anything is sent. Beside [WithTransport] it is an error.
 func WithPublicAddressesOnly() Option {
 	return option{"WithPublicAddressesOnly", func(cfg *config) error {
 		cfg.pool.publicOnly = true
@@ -77,7 +79,7 @@ func (e *AddressError) Error() string {
 	if !e.Addr.IsValid() {
 		return "the address is refused: " + e.Err.Error()
 	}
-	return fmt.Sprintf("the address %s is refused: %v", redact.Printable(e.Addr.String()), e.Err)
+	return "WithPublicAddressesOnly refuses: " + redact.Printable(e.Err.Error())
 }
 
 // Unwrap returns what is wrong with the address.

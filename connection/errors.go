@@ -125,8 +125,8 @@ func (a Attempt) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status)))
 }
 
-// RetryError is returned when a call was tried more than once, or ended while it waited for that, and no response is
-// left to return.
+// RetryError is returned when a call was tried more than once, or ended while it waited for that, or could not be tried
+// again although the policy would have it, and no response is left to return.
 type RetryError struct {
 	// History holds all attempts, oldest first.
 	History []Attempt
@@ -135,12 +135,12 @@ type RetryError struct {
 }
 
 func (e *RetryError) Error() string {
-	parts := causes(e.History)
-	unit := "attempts"
-	if len(e.History) == 1 {
-		unit = "attempt"
+	text := e.Err.Error()
+	if parts := causes(e.History); len(e.History) != 1 {
+		text += fmt.Sprintf(" (after %d attempts: %s)", len(e.History), strings.Join(parts, "; "))
+	} else if parts[0] != text {
+		text += " (after 1 attempt: " + parts[0] + ")"
 	}
-	text := fmt.Sprintf("%v (after %d %s: %s)", e.Err, len(e.History), unit, strings.Join(parts, "; "))
 	if n := len(e.History); n > 0 && e.History[n-1].Stopped != "" {
 		text += " (not tried again: " + e.History[n-1].Stopped + ")"
 	}

@@ -70,7 +70,7 @@ type material struct {
 	roots             *x509.CertPool // nil for those of the system
 	identity          *tls.Certificate
 	proxy, tokenProxy route
-	proxies           [3]string // both, and that of the platform, to compare
+	proxies           [3]fingerprint // both, and that of the platform, to compare
 }
 
 // generation is a set of transports that are made with the same material. When it ends, another one takes its place,
@@ -139,12 +139,12 @@ func newPool(cfg *config, base *url.URL) (*pool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), materialLimit)
 	defer cancel()
 	m, err := flight.Catch(func() (material, error) { return p.load(ctx) })
-	p.start(m, p.after(p.config.reload))
+	p.current.Store(p.newGeneration(m, p.after(p.config.reload)))
 	return p, errors.Join(wrapOption("WithProxy", envErr), err, p.conflicts(&m))
 }
 
-// start begins a generation. next is when to look for new material.
-func (p *pool) start(m material, next int64) *generation {
+// newGeneration makes a generation. next is when to look for new material.
+func (p *pool) newGeneration(m material, next int64) *generation {
 	g := &generation{material: m, pool: p}
 	g.next.Store(next)
 	if lifetime := p.config.lifetime; lifetime > 0 {
@@ -152,7 +152,6 @@ func (p *pool) start(m material, next int64) *generation {
 		early := rand.Int64N(int64(lifetime)/tenth + 1) //nolint:gosec // so that a fleet does not connect anew all at once
 		g.ends = p.after(lifetime - time.Duration(early))
 	}
-	p.current.Store(g)
 	return g
 }
 
@@ -234,12 +233,19 @@ func (p *pool) changes() bool {
 // others go on, and use what it says when it has answered.
 func (p *pool) generation(ctx context.Context) (*generation, error) {
 	g := p.current.Load()
-	if !p.changes() || !g.due() {
+	if !p.changes() {
+		return g, nil
+	}
+	now := p.now()
+	if g.ends > 0 && now >= g.ends {
+		g, _ = p.begin(g, g.material, g.next.Load())
+	}
+	if now < g.next.Load() {
 		return g, nil
 	}
 	patience, cancel := context.WithTimeout(ctx, materialPatience)
 	defer cancel()
-	next, err := p.loads.Do(patience, struct{}{}, materialLimit, p.renew)
+	next, err := p.loads.Do(patience, struct{}{}, materialLimit, p.reload)
 	switch {
 	case err == nil:
 		return next, nil
@@ -256,39 +262,40 @@ func (p *pool) generation(ctx context.Context) (*generation, error) {
 
 var errNoAnswer = fmt.Errorf("a source of certificates or passwords has not answered within %v", materialPatience)
 
-// due reports whether it is time for new material, or for other connections.
-func (g *generation) due() bool {
-	now := g.pool.now()
-	return now >= g.next.Load() || g.old(now)
+// begin begins a generation in the place of old. If somebody else has done so, it returns that one, and false.
+func (p *pool) begin(old *generation, m material, next int64) (*generation, bool) {
+	g := p.newGeneration(m, next)
+	if !p.current.CompareAndSwap(old, g) {
+		return p.current.Load(), false
+	}
+	old.sweep()
+	return g, true
 }
 
-// old reports whether the connections have been used for long enough.
-func (g *generation) old(now int64) bool { return g.ends > 0 && now >= g.ends }
-
-// renew begins the next generation, if there is new material or the current one is too old.
-func (p *pool) renew(ctx context.Context) (*generation, error) {
-	old := p.current.Load()
-	if !old.due() {
-		return old, nil
+// reload reads the material again, and begins the next generation with it if there is anything new.
+func (p *pool) reload(ctx context.Context) (*generation, error) {
+	if g := p.current.Load(); p.now() < g.next.Load() {
+		return g, nil
 	}
-	m, next := old.material, old.next.Load()
-	if p.now() >= next {
-		loaded, err := p.load(ctx)
-		if err == nil {
-			m = loaded
-			p.fault.Store(nil)
-		} else {
-			p.report(err)
+	m, err := p.load(ctx)
+	next := p.after(p.config.reload)
+	if err != nil {
+		p.report(err)
+		g := p.current.Load()
+		g.next.Store(next)
+		return g, nil
+	}
+	p.fault.Store(nil)
+	for {
+		g := p.current.Load()
+		if m.equal(&g.material) {
+			g.next.Store(next)
+			return g, nil
 		}
-		next = p.after(p.config.reload)
+		if g, ok := p.begin(g, m, next); ok {
+			return g, nil
+		}
 	}
-	if m.equal(&old.material) && !old.old(p.now()) {
-		old.next.Store(next)
-		return old, nil
-	}
-	g := p.start(m, next)
-	old.sweep()
-	return g, nil
 }
 
 // report says once that the material could not be read again.

@@ -3,16 +3,19 @@ package connection
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/restconn/restconn/internal/proxyenv"
+	"github.com/restconn/restconn/internal/tunnel"
 	"github.com/restconn/restconn/secrets"
 )
 
@@ -88,6 +91,15 @@ func (e *ProxyError) Error() string {
 	return text
 }
 
+// ErrProxyLogin means that a proxy wants a user and a password, or others than it was given: an HTTP proxy that answers
+// 407, or a SOCKS5 proxy that does not let the user in. A [*ProxyError] matches it.
+var ErrProxyLogin = errors.New("the proxy does not accept the user and the password, or wants some")
+
+// Is makes errors.Is(err, ErrProxyLogin) true where that is the reason.
+func (e *ProxyError) Is(target error) bool {
+	return target == ErrProxyLogin && (e.Status == http.StatusProxyAuthRequired || errors.Is(e.Err, tunnel.ErrLogin))
+}
+
 // Unwrap returns what lies beneath.
 func (e *ProxyError) Unwrap() error { return e.Err }
 
@@ -130,9 +142,6 @@ func (p Proxy) validate() error {
 	return errors.New("the Mode is none of ProxyPlatform, ProxyNone, ProxyCustom")
 }
 
-// longestSOCKS is the longest name and password that SOCKS5 can send (RFC 1928 and 1929).
-const longestSOCKS = 255
-
 func (p Proxy) validateCustom() error {
 	var errs []error
 	fault := func(wrong bool, text string) {
@@ -144,18 +153,24 @@ func (p Proxy) validateCustom() error {
 	fault(p.Host != "" && !isHost(p.Host), "Host is neither a host name nor an IP address, or has a port in it")
 	fault(p.Port < 1 || p.Port > 65535, "Port is not from 1 to 65535")
 	fault(p.User == "" && p.Password != nil, "there is a Password and no User")
-	switch p.scheme() {
-	case "http", "https":
-		fault(strings.Contains(p.User, ":"), "there is a colon in User, which Basic cannot send (RFC 7617)")
-	case "socks5":
-		fault(len(p.User) > longestSOCKS || len(p.Host) > longestSOCKS, "SOCKS5 sends no name of more than 255 bytes")
-	default:
-		fault(true, `Scheme is none of "http", "https", "socks5"`)
-	}
+	fault(!slices.Contains([]string{"http", "https", "socks5"}, p.scheme()), `Scheme is none of "http", "https", "socks5"`)
 	if p.Password != nil {
 		errs = append(errs, secrets.Validate(p.Password))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	_, err := proxyenv.Check(p.url())
+	return err
+}
+
+// url returns the URL of a custom proxy, without the password.
+func (p Proxy) url() *url.URL {
+	u := &url.URL{Scheme: p.scheme(), Host: p.address()}
+	if p.User != "" {
+		u.User = url.User(p.User)
+	}
+	return u
 }
 
 // isHost reports whether s can stand where a host stands, without a port.
@@ -172,42 +187,41 @@ func isHost(s string) bool {
 // route tells the proxy for a URL. It answers nil, and is nil, where there is none.
 type route func(u *url.URL) (*url.URL, error)
 
-// openProxy reads what a proxy needs. It returns the way of requests, and a text that changes with it.
-func (p *pool) openProxy(ctx context.Context, option string, proxy Proxy, platform route) (route, string, error) {
+// fingerprint tells one proxy from another, password included, without holding it.
+type fingerprint [sha256.Size]byte
+
+// openProxy reads what a proxy needs. It returns the way of requests, and what changes with it.
+func (p *pool) openProxy(ctx context.Context, option string, proxy Proxy, platform route) (route, fingerprint, error) {
 	switch proxy.Mode {
 	case ProxyNone:
-		return nil, "", nil
+		return nil, fingerprint{}, nil
 	case ProxyPlatform, "":
-		return platform, "", nil
+		return platform, fingerprint{}, nil
 	case ProxyCustom:
+		if proxy.validate() != nil { // which the option has told
+			return nil, fingerprint{}, nil
+		}
 		u, err := proxy.open(ctx)
 		if err != nil {
-			return nil, "", &OptionError{Option: option, Err: err}
+			return nil, fingerprint{}, &OptionError{Option: option, Err: err}
 		}
-		return func(*url.URL) (*url.URL, error) { return u, nil }, u.String(), nil
+		return func(*url.URL) (*url.URL, error) { return u, nil }, sha256.Sum256([]byte(u.String())), nil
 	}
-	return nil, "", nil // New has refused it
+	return nil, fingerprint{}, nil // New has refused it
 }
 
 // open returns the URL of a custom proxy, with the password.
 func (p Proxy) open(ctx context.Context) (*url.URL, error) {
-	u := &url.URL{Scheme: p.scheme(), Host: p.address()}
-	if p.User != "" {
-		u.User = url.User(p.User)
-	}
+	u := p.url()
 	if p.Password == nil {
-		return u, nil
+		return proxyenv.Check(u)
 	}
 	password, err := p.Password.Secret(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the password: %w", err)
 	}
-	text := password.Reveal()
-	if p.Scheme == "socks5" && len(text) > longestSOCKS {
-		return nil, errors.New("the password: SOCKS5 sends none of more than 255 bytes")
-	}
-	u.User = url.UserPassword(p.User, text)
-	return u, nil
+	u.User = url.UserPassword(p.User, password.Reveal())
+	return proxyenv.Check(u)
 }
 
 // chosen returns the route of a proxy that a token flow has chosen itself, which may be any URL.
@@ -217,7 +231,7 @@ func chosen(proxy func(*http.Request) (*url.URL, error)) route {
 		if err != nil || via == nil {
 			return nil, err
 		}
-		if via, err = proxyenv.Parse(via.String()); err != nil {
+		if via, err = proxyenv.Check(via); err != nil {
 			return nil, &OptionError{Option: "Endpoint.Proxy", Err: err}
 		}
 		return via, nil

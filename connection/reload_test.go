@@ -286,6 +286,19 @@ func TestReloadFails(t *testing.T) {
 			}
 		})
 	}
+	bubble(t, "B3 a source that hangs is waited for once, whatever the lifetime of connections", func(t *testing.T) {
+		r := rotate(t, "http/1.1", connection.WithMaxConnLifetime(time.Hour))
+		r.get()
+		r.failing(hung)
+		time.Sleep(2 * time.Hour)
+		began := time.Now()
+		for range 6 {
+			r.get()
+		}
+		passed(t, began, 5*time.Second)
+		conns(t, r.server, 2)
+		time.Sleep(time.Minute) // the source has given up
+	})
 	bubble(t, "B3 what a source says that fails again after a recovery is told again", func(t *testing.T) {
 		r := rotate(t, "http/1.1")
 		for range 2 {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/retrytime"
-	"github.com/restconn/restconn/internal/tunnel"
 )
 
 // Retry says whether, when and how often a request is sent again. It is an immutable value.
@@ -23,8 +22,8 @@ import (
 // connection's whole and applies whatever the method, because the caller has said so.
 //
 // Never retried: a response body that breaks off after its headers, authentication errors, refused redirects,
-// certificate errors, a body that cannot be opened (again), a [*RateLimitError], the end of the caller's context. A
-// wait that would outlast the caller's deadline or the total limit is not begun: the call ends at once with what is at
+// certificate errors, what a proxy refuses with a 4xx or as a wrong login, addresses that are not public, a body that
+// cannot be opened (again), a [*RateLimitError], the end of the caller's context. A wait that would outlast the caller's deadline or the total limit is not begun: the call ends at once with what is at
 // hand. So does one whose host has used up its retry budget: see [Budget].
 type Retry struct {
 	// Max is the greatest number of retries after the first attempt. 0, the default, means one attempt.
@@ -104,10 +103,11 @@ var finalErrors = []error{ //nolint:gochecknoglobals // never changed
 	ErrInsecure, ErrNotReplayable, ErrClosed, ErrHTTP2Required, errPlainServer, context.Canceled,
 }
 
-// refusedByProxy reports whether a proxy has refused for good: credentials do not get better by themselves.
+// refusedByProxy reports whether a proxy has refused for good: a 4xx of a proxy is no more worth another attempt than
+// one of the service, and credentials do not get better by themselves.
 func refusedByProxy(err error) bool {
 	e, ok := errors.AsType[*ProxyError](err)
-	return ok && (e.Status/100 == 4 || errors.Is(e.Err, tunnel.ErrLogin))
+	return ok && (e.Status/100 == 4 || errors.Is(e, ErrProxyLogin))
 }
 
 // alerted reports whether the server has ended the handshake because of a certificate: the client's, or that there is

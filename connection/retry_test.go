@@ -115,11 +115,8 @@ func TestRetryMethod(t *testing.T) {
 				t.Errorf("error %v, want io.EOF among its causes", err)
 			}
 			re, ok := errors.AsType[*connection.RetryError](err)
-			if ok != (want > 1) {
-				t.Errorf("error %v: *RetryError %t, want %t", err, ok, want > 1)
-			}
-			if ok && len(re.History) != want {
-				t.Errorf("%d attempts in the history, want %d", len(re.History), want)
+			if !ok || len(re.History) != want || (re.History[want-1].Stopped != "") != (want == 1) {
+				t.Errorf("error %v, want a *RetryError of %d attempts that says why there was no second", err, want)
 			}
 			te, ok := errors.AsType[*connection.TransportError](err)
 			if !ok || te.Unsent || strings.Contains(err.Error(), "may have processed") != (want == 1) {

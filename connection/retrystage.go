@@ -83,7 +83,7 @@ func (l *retryLoop) run() (*http.Response, error) {
 		l.response, l.err = nil, l.exchange.explain(l.request.Context().Err())
 	}
 	l.settle()
-	if l.err != nil && (l.waiting || len(l.exchange.history) > 1) {
+	if l.err != nil && (l.waiting || len(l.exchange.history) > 1 || l.last().Stopped != "") {
 		return nil, &RetryError{History: l.exchange.History(), Err: l.err}
 	}
 	return l.response, l.err
@@ -91,6 +91,9 @@ func (l *retryLoop) run() (*http.Response, error) {
 
 // fewAttempts is how many retries a history has room for from the beginning.
 const fewAttempts = 3
+
+// last returns the last attempt.
+func (l *retryLoop) last() *Attempt { return &l.exchange.history[len(l.exchange.history)-1] }
 
 // RoundTrip makes one attempt.
 func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
@@ -114,7 +117,7 @@ func (l *retryLoop) RoundTrip(*http.Request) (*http.Response, error) {
 //
 //nolint:nilerr // see above
 func (l *retryLoop) again(ctx context.Context, _ *http.Response, _ error) (bool, error) {
-	last := &l.exchange.history[len(l.exchange.history)-1]
+	last := l.last()
 	l.failed = l.worthwhile()
 	if !l.failed || l.made > l.exchange.retry.Max || ctx.Err() != nil {
 		return false, nil

@@ -91,7 +91,8 @@ func parsePEM(text []byte) ([]*x509.Certificate, error) {
 	case begun > len(certs): // pem.Decode passes over what it cannot read
 		return nil, errors.New("there is a PEM block that cannot be read")
 	case len(certs) == 0:
-		return nil, errors.New("there is no certificate in the PEM text")
+		return nil, errors.New("there is no certificate in the PEM text (is it the path of a file? that is keystore.File, " +
+			"for WithTrust)")
 	}
 	return certs, nil
 }

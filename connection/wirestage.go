@@ -16,7 +16,8 @@ type TransportError struct {
 	Method string
 	// Unsent is true if the server has certainly not seen the request. If it is false, that is not known.
 	Unsent bool
-	// Err is what the transport returned, without URLs.
+	// Err is what the transport returned, without URLs. In it, errors.AsType finds a [*ProxyError], [*PinError],
+	// [*AddressError] or [*TimeoutError], and errors.Is [ErrHTTP2Required].
 	Err error
 }
 

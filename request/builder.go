@@ -39,6 +39,7 @@ type Builder struct { //nolint:recvcheck // what users call takes a value, what 
 	method   string
 	template string
 	literal  *url.URL // asked as it is, in the place of the template and the query
+	exact    bool     // the caller has given it
 	body     Body
 	policy   *policy // nil: the connection's; never changed once it is set
 
@@ -99,6 +100,20 @@ type policy struct {
 // Auth(auth.None()).
 func New(conn *connection.Connection, method, path string) Builder {
 	return Builder{conn: conn, method: method, template: path}
+}
+
+// To is [New] for a URL as it stands: there are no names to fill in, braces are braces. It is for
+// URLs that others have chosen, such as those of webhooks, which go out bare with Auth(auth.None()). A nil URL is an
+// error when the request is sent, and so are [Builder.Path] and [Builder.Query].
+func To(conn *connection.Connection, method string, u *url.URL) Builder {
+	b := New(conn, method, "/")
+	b.exact = true
+	if u == nil {
+		return b
+	}
+	own := *u
+	own.RawPath = escapeRest(own.RawPath)
+	return b.at(&own)
 }
 
 // Get describes a GET request.

@@ -24,8 +24,11 @@ func (b *Builder) setURL(ctx context.Context, call *connection.Call) error {
 		return err
 	}
 	call.Secrets = slices.Collect(maps.Values(secret))
-	if b.literal != nil {
+	switch {
+	case b.literal != nil:
 		return b.setLiteral(call)
+	case b.exact:
+		return errors.New("the URL of To is nil")
 	}
 	base, template, err := b.split()
 	if err != nil {
@@ -63,6 +66,11 @@ func (b *Builder) setURL(ctx context.Context, call *connection.Call) error {
 
 // setLiteral takes the URL that a server has written. It may repeat a secret of the path.
 func (b *Builder) setLiteral(call *connection.Call) error {
+	for i := range b.count + len(b.more) {
+		if p := b.param(i); b.exact && (p.isQuery() || p.kind == pathParam) {
+			return errors.New("To asks the URL as it stands: put path and query into the URL")
+		}
+	}
 	if len(b.literal.RequestURI()) > maxURL {
 		return errTooLongURL
 	}

@@ -386,3 +386,45 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+func TestTo(t *testing.T) {
+	t.Parallel()
+	n := connectiontest.NewNetwork(t)
+	api, hooks := n.Serve("https://api.example.test", connectiontest.Status(204)), n.Serve("https://hooks.example.test",
+		connectiontest.Status(204))
+	conn := connectTo(t, api, "/v1", connection.WithAuth(auth.Basic("svc", secrets.Static("passcanary"))))
+	hook, err := url.Parse("https://hooks.example.test/{tenant}/a%2Fb?x={y}&z=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := request.To(conn, "POST", hook).Auth(auth.None()).JSON(1).Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := hooks.Requests()
+	if len(got) != 1 || got[0].Target != "/%7Btenant%7D/a%2Fb?x={y}&z=1" || got[0].Header.Get("Authorization") != "" {
+		t.Errorf("the hook has got %+v", got)
+	}
+	if err := request.To(conn, "POST", hook).Exec(t.Context()); !errors.As(err, new(*connection.OriginError)) {
+		t.Errorf("with the credential of the connection: %v", err)
+	}
+	for name, b := range map[string]request.Builder{
+		"no URL": request.To(conn, "POST", nil), "a query": request.To(conn, "GET", api1(t)).Query("x", "1"),
+		"a path": request.To(conn, "GET", api1(t)).Path("x", "1"),
+	} {
+		if err := b.Exec(t.Context()); err == nil {
+			t.Errorf("%s is no error", name)
+		}
+	}
+	if n := len(api.Requests()); n != 0 {
+		t.Errorf("the service has got %d requests", n)
+	}
+}
+
+func api1(t *testing.T) *url.URL {
+	t.Helper()
+	u, err := url.Parse("https://api.example.test/v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}

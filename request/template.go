@@ -184,6 +184,21 @@ func appendLiteral(buf []byte, s string) ([]byte, string, error) {
 	}
 }
 
+// escapeRest escapes what cannot stand in a path, in one that is escaped already: package url drops the escapes of a path
+// in which it finds such a byte.
+func escapeRest(path string) string {
+	const digits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(path) {
+		if c := path[i]; literal[c] || c == '%' {
+			b.WriteByte(c)
+		} else {
+			b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		}
+	}
+	return b.String()
+}
+
 // literal tells which bytes of a template stand for themselves: those that RFC 3986 allows in a path or a query.
 var literal = table("!$&'()*+,-./0123456789:;=?@[]_~" + letters) //nolint:gochecknoglobals // never changed
 

@@ -56,19 +56,35 @@ func parseProxy(s string) (*url.URL, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil { // whose text repeats the value
-		return nil, errors.New("it is not a URL: in a user name or password, characters such as @ : / % are written as " +
+		return nil, errors.New("it is not a URL: the port is a number; in a user name or password, characters such as @ : / % are written as " +
 			"%40, %3A, %2F and %25, and an IPv6 address stands in brackets")
 	}
+	if u.Port() == "" && (bare || strings.HasSuffix(u.Host, ":")) {
+		return nil, errors.New("the port is missing: write host:port, or a URL that begins with http:// or another scheme")
+	}
+	return check(u)
+}
+
+// Check is [Parse] for a proxy that is a URL already, or whose parts are known.
+func Check(u *url.URL) (*url.URL, error) {
+	own, err := check(u)
+	if err != nil {
+		return nil, &Error{Reason: err.Error()}
+	}
+	return own, nil
+}
+
+func check(u *url.URL) (*url.URL, error) {
 	port, known := defaultPorts[u.Scheme]
 	switch {
 	case !known:
 		return nil, errors.New("the scheme is not http, https, socks5 or socks5h")
 	case u.Path != "" && u.Path != "/":
-		return nil, errors.New("it has a path: a proxy is scheme://host:port")
+		return nil, errors.New("it has a path, or :// is missing: a proxy is scheme://host:port")
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("it has a query or a fragment: a proxy is scheme://host:port")
 	case u.Port() != "":
 		port = u.Port()
-	case bare || strings.HasSuffix(u.Host, ":"):
-		return nil, errors.New("the port is missing: write host:port, or a URL that begins with http:// or another scheme")
 	}
 	host, err := parseHost(u.Hostname(), strings.HasPrefix(u.Host, "["))
 	if err != nil {
