@@ -136,7 +136,7 @@ func Example_transport() {
 	identity := keystore.File(path, keystore.Password(secrets.Env("KEYSTORE_PASSWORD")))
 	conn, err := connection.New(api,
 		connection.WithTrustedCA(authority),   // beside those of the system
-		connection.WithIdentity(identity),     // mutual TLS, beside any authenticator
+		connection.WithClientCertificate(identity),     // mutual TLS, beside any authenticator
 		connection.WithPinnedKeys(pin, spare), // "sha256/..." of the public key
 		connection.WithProxy(connection.Proxy{
 			Mode: connection.ProxyCustom, Host: host, Port: port, User: "crm", Password: secrets.Env("PROXY_PASSWORD"),

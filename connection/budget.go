@@ -11,7 +11,7 @@ import (
 	"github.com/restconn/restconn/internal/origin"
 )
 
-// Budget bounds the retries to a host that fails all the time, so that they do not add to what it suffers from. Each
+// RetryBudget bounds the retries to a host that fails all the time, so that they do not add to what it suffers from. Each
 // host (origin: scheme, host name and port) has a bucket of tokens, which is full at the beginning. A retry takes Cost
 // tokens, and where they are not there, there is no further attempt: the call ends with what is at hand, and
 // [Attempt.Stopped] says why. A call that succeeds at the first attempt gives Refund tokens back, one that succeeds
@@ -20,7 +20,7 @@ import (
 // A success is an answer that the policy does not retry, below 500, and neither 408 nor 429. Calls whose Max is 0
 // neither take tokens nor give any. What is sent again within an attempt (after a challenge, after a redirect, by
 // [Retry.Silent408]) costs nothing.
-type Budget struct {
+type RetryBudget struct {
 	// Tokens is what a full bucket holds. The default is 500.
 	Tokens int
 	// Cost is what a retry takes. The default is 5, so that 100 retries empty a full bucket.
@@ -40,9 +40,9 @@ const (
 )
 
 // WithRetryBudget sets how many retries each host is sent. It applies to the retries of single requests as well. The
-// default is Budget{Tokens: 500, Cost: 5, Refund: 1}. The buckets are those of the connection and of all that are
+// default is RetryBudget{Tokens: 500, Cost: 5, Refund: 1}. The buckets are those of the connection and of all that are
 // derived from it, unless one is given a budget of its own.
-func WithRetryBudget(b Budget) Option {
+func WithRetryBudget(b RetryBudget) Option {
 	return option{"WithRetryBudget", func(cfg *config) error {
 		cfg.budget = newBudget(b)
 		return cfg.budget.validate()
@@ -59,7 +59,7 @@ func WithoutRetryBudget() Option {
 
 // budget holds the buckets of a connection and of those derived from it. A nil budget has no bounds.
 type budget struct {
-	Budget
+	RetryBudget
 
 	home tokenBucket // of the base URL
 
@@ -69,7 +69,7 @@ type budget struct {
 	used   atomic.Bool                    // somebody has asked for one of others, or for rest
 }
 
-func newBudget(b Budget) *budget {
+func newBudget(b RetryBudget) *budget {
 	if b.Tokens == 0 {
 		b.Tokens = defaultTokens
 	}
@@ -79,7 +79,7 @@ func newBudget(b Budget) *budget {
 	if b.Refund == 0 {
 		b.Refund = defaultRefund
 	}
-	return &budget{Budget: b}
+	return &budget{RetryBudget: b}
 }
 
 func (b *budget) validate() error {

@@ -45,7 +45,7 @@ func (s *switched) serve(t *testing.T, conn *connection.Connection, calls, code 
 
 // budget sets a budget of so many tokens of which a retry takes two and a success gives back one.
 func budget(tokens int) connection.Option {
-	return connection.WithRetryBudget(connection.Budget{Tokens: tokens, Cost: 2})
+	return connection.WithRetryBudget(connection.RetryBudget{Tokens: tokens, Cost: 2})
 }
 
 func TestRetryStorm(t *testing.T) {
@@ -307,7 +307,7 @@ func TestRetryBudgetHosts(t *testing.T) {
 
 func TestRetryBudgetOptions(t *testing.T) {
 	t.Parallel()
-	for name, b := range map[string]connection.Budget{
+	for name, b := range map[string]connection.RetryBudget{
 		"negative tokens": {Tokens: -1}, "a negative cost": {Cost: -1}, "a negative refund": {Refund: -1},
 		"a cost above the tokens": {Tokens: 4}, "more tokens than can be counted": {Tokens: 1 << 31},
 	} {
@@ -322,7 +322,7 @@ func TestRetryBudgetOptions(t *testing.T) {
 	for want, options := range map[string][]connection.Option{
 		"500 tokens per host, 5 per retry, 1 back per success": nil,
 		"100 tokens per host, 2 per retry, 3 back per success": {
-			connection.WithRetryBudget(connection.Budget{Tokens: 100, Cost: 2, Refund: 3}),
+			connection.WithRetryBudget(connection.RetryBudget{Tokens: 100, Cost: 2, Refund: 3}),
 		},
 		"none": {budget(100), connection.WithoutRetryBudget()},
 	} {

@@ -29,6 +29,8 @@ type config struct {
 	maxBody           int64
 	codec             Codec
 	pool              poolConfig
+	runtime           *Runtime // nil if there is none
+	runtimeName       string
 	insecureTLS       bool
 	transport         http.RoundTripper
 	transportBy       string // the option that has set it
@@ -52,7 +54,7 @@ func defaults() config {
 		auth:         auth.None(),
 		header:       http.Header{"User-Agent": {defaultUserAgent}},
 		retry:        NoRetry().withDefaults(),
-		budget:       newBudget(Budget{}),
+		budget:       newBudget(RetryBudget{}),
 		timeouts:     defaultTimeouts(),
 		pool:         poolConfig{version: HTTP2Preferred, reload: defaultReload},
 		maxRedirects: defaultMaxRedirects,

@@ -25,14 +25,14 @@ func (cfg *config) conflicts() error {
 	for option, proxy := range map[string]Proxy{"WithProxy": cfg.pool.proxy, "WithTokenProxy": cfg.pool.tokenProxy} {
 		if cfg.pool.noProxy && proxy.Mode == ProxyCustom {
 			errs = append(errs, &OptionError{Option: option, Err: fmt.Errorf(
-				"runtime %q has no proxies (NoProxy), and Mode ProxyCustom asks for one", redact.Line(cfg.pool.runtime))})
+				"runtime %q has no proxies (NoProxy), and Mode ProxyCustom asks for one", redact.Line(cfg.runtimeName))})
 		}
 	}
 	return errors.Join(append(errs, cfg.headerConflict())...)
 }
 
-var errForeignTransport = errors.New("the transport is the caller's, and so is what it verifies: set InsecureSkipVerify " +
-	"in its TLSClientConfig")
+var errForeignTransport = errors.New("the transport is the caller's, and so is what it verifies: set " +
+	"InsecureSkipVerify in its TLSClientConfig")
 
 // headerConflict finds a header that the authenticator sets as well.
 func (cfg *config) headerConflict() error {
@@ -58,7 +58,7 @@ func (p *pool) conflicts(m *material) error {
 	c := &p.config
 	proxy := m.proxy.via(p.base)
 	fault(c.publicOnly && (m.proxy != nil || m.tokenProxy != nil), "WithPublicAddressesOnly", errProxyResolves.Error())
-	fault(c.dialTo != "" && proxy != nil, "WithHostPort",
+	fault(c.dialTo != "" && proxy != nil, "WithConnectTo",
 		"there is a proxy, which looks up names by itself: set Proxy{Mode: ProxyNone}")
 	fault(len(c.pins) > 0 && p.base.Scheme == "http", "WithPinnedKeys", "the base URL is http, where nobody shows a key")
 	fault(c.version == HTTP2Required && p.base.Scheme == "http", "WithHTTPVersion",

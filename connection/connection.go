@@ -33,13 +33,15 @@ type Connection struct {
 }
 
 // New opens a connection to the service at baseURL, an absolute http or https URL. A path in it is kept before every
-// path that is requested, and a query before every query. No byte is sent.
+// path that is requested, and a query before every query.
 //
-// All faults are reported at once: the error joins one [*OptionError] per option that is wrong.
+// Nothing is sent to the service. The environment is read for proxies, and the sources of certificates and of proxy
+// passwords are asked, which may take up to 30 s. All faults are reported at once: the error joins one [*OptionError] per
+// option that is wrong. Where the base URL is, it is not known what to connect to, and sources are not asked.
 func New(baseURL string, options ...Option) (*Connection, error) {
 	c := &Connection{config: defaults()}
 	base, baseErr := parseBase(baseURL)
-	err := errors.Join(baseErr, c.config.apply(options))
+	err := errors.Join(baseErr, c.config.apply(options), c.config.enterRuntime())
 	if baseErr != nil {
 		return nil, errors.Join(err, c.config.conflicts(), wrapOption("WithAuth", auth.Validate(c.config.auth)))
 	}
@@ -282,7 +284,7 @@ func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // Close releases what the connection has started, and closes the connections of its pool as they become idle, unless
 // the caller has given the transport or the pool is that of another connection that is open. Requests under way finish;
-// later ones fail with [ErrClosed]. Close is idempotent; its error is that of the authenticator.
+// later ones fail with [ErrClosed]. While a derived connection is open, those that are busy now stay for it. Close is idempotent; its error is that of the authenticator.
 func (c *Connection) Close() error {
 	if c.base == nil || c.shut.Swap(true) {
 		return nil

@@ -35,29 +35,41 @@ type Description struct {
 	MaxBody      int64
 	// Codec is the media type that values are written in and read from.
 	Codec string
-	// Transport is "default", or the type of what the caller gave. Then all that follows is empty, to PublicAddressesOnly.
-	Transport string
-	// Runtime is the name of the runtime, if there is one.
+	// CookieJar tells whether there is one.
+	CookieJar bool
+	// Runtime is the name of the runtime; "" without one.
 	Runtime string
-	// DialTo is the host and port that are dialed in the place of those of the base URL.
-	DialTo string
-	// Proxy and TokenProxy tell the proxies, without user and password.
-	Proxy, TokenProxy string
-	HTTPVersion       HTTPVersion
-	MaxConnLifetime   time.Duration
-	// Trust says whose certificates are trusted.
-	Trust string
-	// Identity is the client certificate: its subject and the end of its validity.
-	Identity   string
-	PinnedKeys []string
-	// Reload is what the last reading of certificates and passwords failed for.
-	Reload              string
-	PublicAddressesOnly bool
+	// Transport is "default", or the type of what the caller gave.
+	Transport string
+	// Pool is how connections are made; nil beside a transport of the caller's.
+	Pool *PoolDescription
 
 	// InsecureSkipVerify says that certificates are not checked.
 	InsecureSkipVerify bool
 	// TestPath is without its query.
 	TestPath string
+}
+
+// PoolDescription is how the connections of a pool are made.
+type PoolDescription struct {
+	// ConnectTo is the host and port that are dialed in the place of those of the base URL; "" if they are not.
+	ConnectTo string
+	// Proxy and TokenProxy tell the proxies, without user and password.
+	Proxy, TokenProxy string
+	HTTPVersion       HTTPVersion
+	// MaxConnsPerHost and MaxConnLifetime are 0 where there is no bound.
+	MaxConnsPerHost int
+	MaxConnLifetime time.Duration
+	// Trust says whose certificates are trusted.
+	Trust string
+	// Certificate is that of the client: its subject and the end of its validity; "" without one.
+	Certificate string
+	PinnedKeys  []string
+	// ReloadInterval is how often certificates and passwords are read again. ReloadError is what the last reading failed
+	// for; "" if it did not.
+	ReloadInterval      time.Duration
+	ReloadError         string
+	PublicAddressesOnly bool
 }
 
 // Describe returns the effective policy.
@@ -83,8 +95,13 @@ func (c *Connection) Describe() Description {
 	if s, ok := cfg.auth.(fmt.Stringer); ok {
 		d.Auth = s.String()
 	}
-	d.InsecureSkipVerify = cfg.insecureTLS
-	c.pool.describe(&d)
+	d.InsecureSkipVerify, d.Runtime, d.CookieJar = cfg.insecureTLS, cfg.runtimeName, cfg.jar != nil
+	if c.pool.custom == nil {
+		d.Pool = c.pool.describe()
+	} else {
+		d.Transport = fmt.Sprintf("%T", c.pool.custom)
+		d.Timeouts.Dial, d.Timeouts.TLSHandshake, d.Timeouts.ResponseHeader = 0, 0, 0
+	}
 	for o := range c.trusted {
 		d.TrustedOrigins = append(d.TrustedOrigins, o.String())
 	}
@@ -92,26 +109,43 @@ func (c *Connection) Describe() Description {
 	return d
 }
 
+// lines tells each field that is set.
+func (d *PoolDescription) lines(line func(key string, value any)) {
+	line("connect to", d.ConnectTo)
+	line("proxy", d.Proxy)
+	line("token proxy", d.TokenProxy)
+	line("HTTP version", string(d.HTTPVersion))
+	if d.MaxConnsPerHost > 0 {
+		line("max connections per host", d.MaxConnsPerHost)
+	}
+	if d.MaxConnLifetime > 0 {
+		line("max connection lifetime", d.MaxConnLifetime)
+	}
+	line("trust", d.Trust)
+	line("client certificate", d.Certificate)
+	line("pinned keys", strings.Join(d.PinnedKeys, ", "))
+	line("reload interval", limitText(d.ReloadInterval))
+	line("reload failed", d.ReloadError)
+	if d.PublicAddressesOnly {
+		line("public addresses only", true)
+	}
+}
+
 // describe tells how connections are made.
-func (p *pool) describe(d *Description) {
-	if p.custom != nil {
-		d.Transport = fmt.Sprintf("%T", p.custom)
-		d.Timeouts.Dial, d.Timeouts.TLSHandshake, d.Timeouts.ResponseHeader = 0, 0, 0
-		return
-	}
+func (p *pool) describe() *PoolDescription {
 	c, m := &p.config, &p.current.Load().material
-	d.Runtime, d.DialTo = c.runtime, c.dialTo
-	d.Proxy, d.TokenProxy = p.proxyText(c.proxy, m.proxy), p.proxyText(c.tokenProxy, m.tokenProxy)
-	d.HTTPVersion, d.MaxConnLifetime = c.version, c.lifetime
-	d.Trust = c.trustText()
+	d := &PoolDescription{
+		ConnectTo: c.dialTo, Proxy: p.proxyText(c.proxy, m.proxy), TokenProxy: p.proxyText(c.tokenProxy, m.tokenProxy),
+		HTTPVersion: c.version, MaxConnsPerHost: c.maxConns, MaxConnLifetime: c.lifetime, Trust: c.trustText(),
+		PinnedKeys: slices.Clone(c.pins), ReloadInterval: c.reload, PublicAddressesOnly: c.publicOnly,
+	}
 	if leaf, err := leafOf(m.identity); err == nil {
-		d.Identity = redact.Line(leaf.Subject.String()) + ", valid to " + leaf.NotAfter.UTC().Format(time.RFC3339)
+		d.Certificate = redact.Line(leaf.Subject.String()) + ", valid to " + leaf.NotAfter.UTC().Format(time.RFC3339)
 	}
-	d.PinnedKeys = slices.Clone(c.pins)
 	if text := p.fault.Load(); text != nil {
-		d.Reload = *text
+		d.ReloadError = *text
 	}
-	d.PublicAddressesOnly = c.publicOnly
+	return d
 }
 
 // proxyText tells a proxy, and of the platform's whether there is one for the base URL.
@@ -175,19 +209,11 @@ func (d Description) String() string {
 	line("codec", d.Codec)
 	line("transport", d.Transport)
 	line("runtime", d.Runtime)
-	line("dial to", d.DialTo)
-	line("proxy", d.Proxy)
-	line("token proxy", d.TokenProxy)
-	line("HTTP version", string(d.HTTPVersion))
-	if d.MaxConnLifetime > 0 {
-		line("max connection lifetime", d.MaxConnLifetime)
+	if d.CookieJar {
+		line("cookie jar", true)
 	}
-	line("trust", d.Trust)
-	line("identity", d.Identity)
-	line("pinned keys", strings.Join(d.PinnedKeys, ", "))
-	line("reload failed", d.Reload)
-	if d.PublicAddressesOnly {
-		line("public addresses only", true)
+	if d.Pool != nil {
+		d.Pool.lines(line)
 	}
 	if d.InsecureSkipVerify {
 		line("INSECURE", "certificates are not checked")

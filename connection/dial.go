@@ -15,7 +15,8 @@ import (
 	"github.com/restconn/restconn/internal/redact"
 )
 
-// DialFunc makes a connection, as net.Dialer.DialContext does.
+// DialFunc makes a connection, as net.Dialer.DialContext does. It is called by several goroutines at once. Its context is
+// not that of a request: it lives a second longer, since another request may use the connection.
 type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // WithDialContext makes the TCP connections, also those to proxies, with dial, in the place of a net.Dialer.
@@ -29,17 +30,17 @@ func WithDialContext(dial DialFunc) Option {
 	}}
 }
 
-// WithHostPort connects to host and port where the base URL's own were meant. What is sent stays the same: the Host
+// WithConnectTo connects to host and port where the base URL's own were meant. What is sent stays the same: the Host
 // field, and the name in the TLS handshake that the certificate is checked for. Beside a proxy, which looks up names by
 // itself, it is an error.
-func WithHostPort(host string, port int) Option {
-	return option{"WithHostPort", func(cfg *config) error {
+func WithConnectTo(host string, port int) Option {
+	return option{"WithConnectTo", func(cfg *config) error {
 		addr, err := dialAddress(host, port)
 		if err != nil {
 			return err
 		}
 		cfg.pool.dialTo = addr
-		return cfg.ofPool("WithHostPort")
+		return cfg.ofPool("WithConnectTo")
 	}}
 }
 
@@ -58,8 +59,8 @@ func dialAddress(host string, port int) (string, error) {
 // the address that the name was resolved to, so that a name that resolves differently the next time is of no use to an
 // attacker (server-side request forgery by DNS rebinding). It holds for token calls as well.
 //
-// Behind a proxy, which looks up names by itself, it cannot hold, and is an error; a proxy in the environment counts: set
-// ProxyNone in [WithProxy] and [WithTokenProxy]. Beside [WithDialContext] the connection is made first, and closed
+// Behind a proxy, which looks up names by itself, it cannot hold, and is an error; a proxy in the environment counts:
+// set ProxyNone in [WithProxy] and [WithTokenProxy]. Beside [WithDialContext] the connection is made first, and closed
 // before anything is sent. Beside [WithTransport] it is an error.
 func WithPublicAddressesOnly() Option {
 	return option{"WithPublicAddressesOnly", func(cfg *config) error {

@@ -27,7 +27,7 @@ func ExampleWithTrustedCA() {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	fmt.Println(request.Get(conn, "/users").Exec(context.Background()), conn.Describe().Trust)
+	fmt.Println(request.Get(conn, "/users").Exec(context.Background()), conn.Describe().Pool.Trust)
 
 	_, err = connection.New(server.URL, connection.WithTrustedCA([]byte("-----BEGIN JUNK")))
 	fmt.Println(err)
@@ -37,7 +37,7 @@ func ExampleWithTrustedCA() {
 }
 
 // The server asks the client for a certificate (mutual TLS).
-func ExampleWithIdentity() {
+func ExampleWithClientCertificate() {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		fmt.Println("the client is", req.TLS.PeerCertificates[0].Subject)
 	}))
@@ -50,7 +50,7 @@ func ExampleWithIdentity() {
 	mine := server.TLS.Certificates[0]
 	conn, err := connection.New(server.URL,
 		connection.WithTrustedCAOnly(authority),
-		connection.WithIdentity(connection.StaticIdentity(mine)),
+		connection.WithClientCertificate(connection.StaticCertificate(mine)),
 	)
 	if err != nil {
 		fmt.Println(err)

@@ -196,7 +196,7 @@ func TestPublicAddressesOnly(t *testing.T) {
 		})
 	}
 	t.Run("A20 the place of the base URL's host and port", func(t *testing.T) {
-		conn := guarded(t, "https://api.example.test", connection.WithHostPort("10.1.2.3", 443))
+		conn := guarded(t, "https://api.example.test", connection.WithConnectTo("10.1.2.3", 443))
 		refusedAddress(t, request.Get(conn, "/x").Exec(t.Context()), "10.1.2.3")
 	})
 	t.Run("A20 token calls", func(t *testing.T) {
@@ -303,7 +303,7 @@ func TestPublicAddressesOnlyOnTheWay(t *testing.T) {
 		n := connectiontest.NewNetwork(t)
 		s := n.Serve(public, status(204))
 		conn := guarded(t, n)
-		if err := request.Get(conn, "/x").Exec(t.Context()); err != nil || !conn.Describe().PublicAddressesOnly {
+		if err := request.Get(conn, "/x").Exec(t.Context()); err != nil || !conn.Describe().Pool.PublicAddressesOnly {
 			t.Error(err)
 		}
 		sent(t, s, 1)

@@ -21,8 +21,9 @@ const (
 	HTTP2Unencrypted HTTPVersion = "HTTP/2, unencrypted on http"
 )
 
-// ErrHTTP2Required means that a server does not offer HTTP/2, which [HTTP2Required] demands. Nothing was sent.
-var ErrHTTP2Required = errors.New("the server does not offer HTTP/2, which WithHTTPVersion demands (HTTP2Preferred would do with HTTP/1.1)")
+// ErrNoHTTP2 means that a server does not offer HTTP/2, which [HTTP2Required] demands. Nothing was sent.
+var ErrNoHTTP2 = errors.New("the server does not offer HTTP/2, which WithHTTPVersion demands " +
+	"(HTTP2Preferred would do with HTTP/1.1)")
 
 // WithHTTPVersion sets which HTTP is spoken with the service. The default is [HTTP2Preferred]. Token calls that leave
 // the connection's origins, and redirects that do, always speak HTTP2Preferred.

@@ -64,7 +64,7 @@ func TestHTTPVersion(t *testing.T) {
 			}
 			same(t, "the server", spoken(srv), c.want, c.want)
 			conns(t, srv, 1)
-			if got := conn.Describe().HTTPVersion; got != want {
+			if got := conn.Describe().Pool.HTTPVersion; got != want {
 				t.Errorf("the description has %q, want %q", got, want)
 			}
 		})
@@ -109,7 +109,7 @@ func TestHTTP2Required(t *testing.T) {
 					request.Get(conn, "/x"), request.Post(conn, "/x").Text("x"), request.Get(conn, "/x").InsecureSkipVerify(),
 				} {
 					err := b.Exec(t.Context())
-					if !errors.Is(err, connection.ErrHTTP2Required) {
+					if !errors.Is(err, connection.ErrNoHTTP2) {
 						t.Errorf("error %v", err)
 					}
 					if te := wantError[*connection.TransportError](t, err); !te.Unsent {
@@ -128,7 +128,7 @@ func TestHTTP2Required(t *testing.T) {
 		conn := connectTo(t, srv, connection.WithHTTPVersion(connection.HTTP2Required), insistent(),
 			connection.WithTrustedOrigins("http://127.0.0.1:8080"))
 		err := request.Post(conn, "http://127.0.0.1:8080/x").Text("x").Exec(t.Context())
-		if !errors.Is(err, connection.ErrHTTP2Required) {
+		if !errors.Is(err, connection.ErrNoHTTP2) {
 			t.Errorf("error %v", err)
 		}
 		conns(t, plain, 0)

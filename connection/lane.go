@@ -96,7 +96,7 @@ func (l *lane) tlsConfig(g *generation, key laneKey) *tls.Config {
 	pins := g.pool.config.pins
 	cfg.VerifyConnection = func(state tls.ConnectionState) error {
 		if !l.version.protocols().HTTP1() && state.NegotiatedProtocol != "h2" {
-			return ErrHTTP2Required
+			return ErrNoHTTP2
 		}
 		if key.home && len(pins) > 0 {
 			return pinned(state, pins)
@@ -109,7 +109,7 @@ func (l *lane) tlsConfig(g *generation, key laneKey) *tls.Config {
 // roundTrip sends a request. That a proxy has refused is no answer of the service.
 func (l *lane) roundTrip(req *http.Request) (*http.Response, error) {
 	if l.version == HTTP2Required && req.URL.Scheme == "http" { // net/http would send HTTP/1.1
-		return nil, refuse(req, &dialError{ErrHTTP2Required})
+		return nil, refuse(req, &dialError{ErrNoHTTP2})
 	}
 	resp, err := l.send(req)
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" { // which our error says better
@@ -215,7 +215,7 @@ func handshakeError(err error, version HTTPVersion) error {
 		return errPlainServer
 	}
 	if !version.protocols().HTTP1() && strings.HasSuffix(err.Error(), "no application protocol") {
-		return ErrHTTP2Required
+		return ErrNoHTTP2
 	}
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("the server has closed the connection in the TLS handshake: %w", err)

@@ -43,7 +43,7 @@ func TestPinMismatch(t *testing.T) {
 				}
 				srv := n.ServeTLS(apiOrigin, status(204), cfg)
 				conn := connectTo(t, srv, insistent(), connection.WithPinnedKeys(pinOf(spare)),
-					connection.WithIdentity(connection.StaticIdentity(newIssuer(t, "clients").subject("svc"))),
+					connection.WithClientCertificate(connection.StaticCertificate(newIssuer(t, "clients").subject("svc"))),
 					connection.WithAuth(auth.Bearer(auth.Static(secrets.Static(canary)))))
 				derived, err := conn.With(connection.WithInsecureSkipVerify())
 				if err != nil {
@@ -258,7 +258,7 @@ func TestPinOption(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if d := conn.Describe(); !slices.Equal(d.PinnedKeys, []string{want, want}) || !strings.Contains(d.String(), want) {
+	if d := conn.Describe(); !slices.Equal(d.Pool.PinnedKeys, []string{want, want}) || !strings.Contains(d.String(), want) {
 		t.Errorf("the description is\n%s", d)
 	}
 	_, err = conn.With(connection.WithPinnedKeys(want))

@@ -24,17 +24,15 @@ import (
 type poolConfig struct {
 	authorities []*x509.Certificate // trusted beside the roots
 	noSystem    bool                // without the roots of the system
-	trust       TrustSource
-	identity    IdentitySource
+	trust       RootSource
+	identity    CertificateSource
 	reload      time.Duration
 	pins        []string
 	version     HTTPVersion
 	proxy       Proxy
 	tokenProxy  Proxy
-	runtime     string
-	noProxy     bool       // the runtime has none
-	platform    Proxy      // of the runtime
-	outside     *poolDials // what the runtime took the place of
+	noProxy     bool  // the runtime has none
+	platform    Proxy // of the runtime
 	dial        DialFunc
 	dialTo      string // host and port in the place of those of the base URL
 	publicOnly  bool
@@ -191,7 +189,7 @@ func (p *pool) loadRoots(ctx context.Context) (*x509.CertPool, error) {
 			err = errors.New("the source has no certificates")
 		}
 		if err != nil {
-			return nil, &OptionError{Option: "WithTrust", Err: err}
+			return nil, &OptionError{Option: "WithRootCAs", Err: err}
 		}
 		roots = loaded
 	case c.noSystem:
@@ -214,12 +212,12 @@ func (p *pool) loadRoots(ctx context.Context) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-func loadIdentity(ctx context.Context, src IdentitySource) (*tls.Certificate, error) {
+func loadIdentity(ctx context.Context, src CertificateSource) (*tls.Certificate, error) {
 	cert, err := flight.Catch(func() (*tls.Certificate, error) { return src.Identity(ctx) })
 	if err == nil {
 		err = checkIdentity(cert)
 	}
-	return cert, wrapOption("WithIdentity", err)
+	return cert, wrapOption("WithClientCertificate", err)
 }
 
 // changes reports whether a generation ends other than with the pool.

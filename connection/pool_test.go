@@ -73,7 +73,7 @@ func testStreamOverSwap(t *testing.T, offers []string) {
 	var identity rotating
 	first, second := n.Certificate("first.test"), n.Certificate("second.test")
 	identity.current.Store(&first)
-	conn := connect(t, s.URL, n.Option(), connection.WithIdentity(&identity), connection.WithReload(time.Second))
+	conn := connect(t, s.URL, n.Option(), connection.WithClientCertificate(&identity), connection.WithReloadInterval(time.Second))
 	resp, err := request.Get(conn, "/slow").Stream(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -113,8 +113,8 @@ func testDialOverSwap(t *testing.T, offers []string) {
 		}
 		return n.Dial(ctx, network, addr)
 	}
-	conn := connect(t, s.URL, n.Option(), connection.WithDialContext(slow), connection.WithIdentity(&identity),
-		connection.WithReload(time.Second))
+	conn := connect(t, s.URL, n.Option(), connection.WithDialContext(slow), connection.WithClientCertificate(&identity),
+		connection.WithReloadInterval(time.Second))
 	var late sync.WaitGroup
 	late.Go(func() {
 		if err := request.Get(conn, "/").Exec(t.Context()); err != nil {

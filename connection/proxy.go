@@ -37,7 +37,7 @@ const (
 // Proxy says through what requests are sent. The zero Proxy is that of the platform.
 //
 // User and Password go to the proxy, and to it only, as Basic credentials (RFC 7617) or those of SOCKS5 (RFC 1929). The
-// client certificate of [WithIdentity] and pinned keys are the service's business and not the proxy's.
+// client certificate of [WithClientCertificate] and pinned keys are the service's business and not the proxy's.
 type Proxy struct {
 	// Mode is ProxyPlatform if it is empty. The other fields are for ProxyCustom only.
 	Mode ProxyMode
@@ -49,7 +49,7 @@ type Proxy struct {
 	Port int
 	// User is empty where the proxy asks for none.
 	User string
-	// Password is asked for when the connection is opened, and then as [WithReload] says.
+	// Password is asked for when the connection is opened, and then as [WithReloadInterval] says.
 	Password secrets.Provider
 }
 
@@ -198,8 +198,8 @@ func (p *pool) openProxy(ctx context.Context, option string, proxy Proxy, platfo
 	case ProxyPlatform, "":
 		return platform, fingerprint{}, nil
 	case ProxyCustom:
-		if proxy.validate() != nil { // which the option has told
-			return nil, fingerprint{}, nil
+		if proxy.validate() != nil {
+			return nil, fingerprint{}, nil //nolint:nilerr // the option has told it
 		}
 		u, err := proxy.open(ctx)
 		if err != nil {

@@ -406,7 +406,7 @@ func TestProxyHTTP(t *testing.T) {
 			if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {
 				t.Error(err)
 			}
-			if got := conn.Describe().Proxy; got != "http://[2001:db8::7]:3128" || len(p.requests()) != 1 {
+			if got := conn.Describe().Pool.Proxy; got != "http://[2001:db8::7]:3128" || len(p.requests()) != 1 {
 				t.Errorf("the proxy is %q, and read %q", got, p.requests())
 			}
 		}
@@ -468,7 +468,7 @@ func TestProxyTLS(t *testing.T) {
 		}), &tls.Config{ClientAuth: tls.RequireAnyClientCert, Certificates: []tls.Certificate{own}})
 		p := open(t, n, &tls.Config{ClientAuth: tls.RequestClientCert})
 		conn := behind(t, s, connection.WithProxy(via), connection.WithPinnedKeys(connection.PinOf(own.Leaf)),
-			connection.WithIdentity(connection.StaticIdentity(n.Certificate("client.example.test"))))
+			connection.WithClientCertificate(connection.StaticCertificate(n.Certificate("client.example.test"))))
 		if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -944,7 +944,7 @@ func TestProxyPlainHTTP(t *testing.T) {
 		n := connectiontest.NewNetwork(t)
 		for host, refused := range map[string]bool{"10.1.2.3": true, "127.0.0.1": false, "::1": false} {
 			_, err := connection.New("http://localhost", n.Option(), connection.WithAuth(secret),
-				connection.WithHostPort(host, 81))
+				connection.WithConnectTo(host, 81))
 			if errors.Is(err, connection.ErrInsecure) != refused || (err != nil) != refused {
 				t.Errorf("%s: error %v", host, err)
 			}

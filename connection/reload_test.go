@@ -50,7 +50,7 @@ func rotate(t *testing.T, protocol string, opts ...connection.Option) *rotation 
 		r.peers.ServeHTTP(w, req)
 	}), asks(shows(n.Certificate("api.example.test"), protocol)))
 	opts = append([]connection.Option{
-		connection.WithIdentity(r.source), connection.WithLogger(slog.New(r.log)),
+		connection.WithClientCertificate(r.source), connection.WithLogger(slog.New(r.log)),
 	}, opts...)
 	r.conn = connectTo(t, r.server, opts...)
 	return r
@@ -106,8 +106,8 @@ func TestReloadIdentity(t *testing.T) {
 			conns(t, r.server, 2)
 			same(t, "the server", r.peers.seen(), "one", "one", "two")
 			r.open(1)
-			if d := r.conn.Describe(); !strings.HasPrefix(d.Identity, "CN=two,") {
-				t.Errorf("identity %q", d.Identity)
+			if d := r.conn.Describe(); !strings.HasPrefix(d.Pool.Certificate, "CN=two,") {
+				t.Errorf("identity %q", d.Pool.Certificate)
 			}
 			r.use(&r.one)
 			time.Sleep(time.Minute)
@@ -158,9 +158,9 @@ func TestReloadIdentity(t *testing.T) {
 
 func TestReloadTiming(t *testing.T) {
 	t.Parallel()
-	bubble(t, "B3 the source is asked as often as WithReload says, and only where there are requests", func(t *testing.T) {
+	bubble(t, "B3 the source is asked as often as WithReloadInterval says, and only where there are requests", func(t *testing.T) {
 		const every = 7*time.Minute + 3*time.Second
-		r := rotate(t, "http/1.1", connection.WithReload(every))
+		r := rotate(t, "http/1.1", connection.WithReloadInterval(every))
 		r.called(1)
 		time.Sleep(every - 1)
 		r.get()
@@ -182,8 +182,8 @@ func TestReloadTiming(t *testing.T) {
 	})
 	bubble(t, "B3 NoTimeout is never, also where connections grow old", func(t *testing.T) {
 		for _, opts := range [][]connection.Option{
-			{connection.WithReload(connection.NoTimeout)},
-			{connection.WithReload(connection.NoTimeout), connection.WithMaxConnLifetime(time.Minute)},
+			{connection.WithReloadInterval(connection.NoTimeout)},
+			{connection.WithReloadInterval(connection.NoTimeout), connection.WithMaxConnLifetime(time.Minute)},
 		} {
 			r := rotate(t, "http/1.1", opts...)
 			r.use(&r.two)
@@ -195,7 +195,7 @@ func TestReloadTiming(t *testing.T) {
 		}
 	})
 	bubble(t, "B3 connections that grow old do not have the source asked more often", func(t *testing.T) {
-		r := rotate(t, "http/1.1", connection.WithReload(time.Hour), connection.WithMaxConnLifetime(time.Minute))
+		r := rotate(t, "http/1.1", connection.WithReloadInterval(time.Hour), connection.WithMaxConnLifetime(time.Minute))
 		for range 60 {
 			r.get()
 			r.called(1)
@@ -216,8 +216,8 @@ func TestReloadTiming(t *testing.T) {
 	t.Run("B3 a time that is not positive is an error", func(t *testing.T) {
 		t.Parallel()
 		for _, every := range []time.Duration{0, -1} {
-			_, err := connection.New(apiOrigin, connection.WithReload(every))
-			wantOption(t, err, "WithReload")
+			_, err := connection.New(apiOrigin, connection.WithReloadInterval(every))
+			wantOption(t, err, "WithReloadInterval")
 		}
 	})
 }
@@ -260,12 +260,12 @@ func TestReloadFails(t *testing.T) {
 			same(t, "the server", slices.Compact(r.peers.seen()), "one")
 			wantWarnings(t, r.log, 1)
 			d := r.conn.Describe()
-			if !strings.Contains(d.Reload, c.text) || !strings.Contains(d.String(), "reload failed: ") ||
-				strings.Contains(d.Reload, canary) {
-				t.Errorf("Reload is %q", d.Reload)
+			if !strings.Contains(d.Pool.ReloadError, c.text) || !strings.Contains(d.String(), "reload failed: ") ||
+				strings.Contains(d.Pool.ReloadError, canary) {
+				t.Errorf("Reload is %q", d.Pool.ReloadError)
 			}
-			if !strings.HasPrefix(d.Identity, "CN=one,") {
-				t.Errorf("identity %q", d.Identity)
+			if !strings.HasPrefix(d.Pool.Certificate, "CN=one,") {
+				t.Errorf("identity %q", d.Pool.Certificate)
 			}
 			if c.waits == 0 {
 				time.Sleep(time.Minute)
@@ -275,8 +275,8 @@ func TestReloadFails(t *testing.T) {
 			release(r)
 			time.Sleep(2 * time.Minute)
 			r.get()
-			if d := r.conn.Describe(); d.Reload != "" || !strings.HasPrefix(d.Identity, "CN=two,") {
-				t.Errorf("after the recovery Reload is %q, identity %q", d.Reload, d.Identity)
+			if d := r.conn.Describe(); d.Pool.ReloadError != "" || !strings.HasPrefix(d.Pool.Certificate, "CN=two,") {
+				t.Errorf("after the recovery Reload is %q, identity %q", d.Pool.ReloadError, d.Pool.Certificate)
 			}
 			if got := r.peers.seen(); got[len(got)-1] != "two" {
 				t.Errorf("the server has seen %q", got)
@@ -305,8 +305,8 @@ func TestReloadFails(t *testing.T) {
 			r.failing(func(context.Context) error { return errors.New("sealed\x1b[31m\nlevel=INFO") })
 			time.Sleep(time.Minute)
 			r.get()
-			if d := r.conn.Describe(); strings.ContainsAny(d.Reload, "\x1b\n") {
-				t.Errorf("Reload is %q", d.Reload)
+			if d := r.conn.Describe(); strings.ContainsAny(d.Pool.ReloadError, "\x1b\n") {
+				t.Errorf("Reload is %q", d.Pool.ReloadError)
 			}
 			release(r)
 			time.Sleep(time.Minute)
@@ -320,8 +320,8 @@ func TestReloadFails(t *testing.T) {
 			r.use(bad)
 			time.Sleep(time.Minute)
 			r.get()
-			if d := r.conn.Describe(); d.Reload == "" || !strings.HasPrefix(d.Identity, "CN=one,") {
-				t.Errorf("Reload is %q, identity %q", d.Reload, d.Identity)
+			if d := r.conn.Describe(); d.Pool.ReloadError == "" || !strings.HasPrefix(d.Pool.Certificate, "CN=one,") {
+				t.Errorf("Reload is %q, identity %q", d.Pool.ReloadError, d.Pool.Certificate)
 			}
 		}
 		conns(t, r.server, 1)
@@ -394,7 +394,7 @@ func TestReloadRoots(t *testing.T) {
 				cfg.MaxVersion = version
 				srv := n.ServeTLS(apiOrigin, home, cfg) // with session tickets, as is the default
 				src := &materialSource{roots: before.pool()}
-				conn := connect(t, apiOrigin, wired(n), connection.WithTrust(src), insistent())
+				conn := connect(t, apiOrigin, wired(n), connection.WithRootCAs(src), insistent())
 				for range 2 {
 					if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {
 						t.Fatal(err)
@@ -423,15 +423,15 @@ func TestReloadRoots(t *testing.T) {
 		n := connectiontest.NewNetwork(t)
 		srv := n.ServeTLS(apiOrigin, status(204), shows(before.mint("api.example.test")))
 		src, log := &materialSource{roots: before.pool()}, new(collector)
-		conn := connect(t, apiOrigin, wired(n), connection.WithTrust(src), connection.WithLogger(slog.New(log)))
+		conn := connect(t, apiOrigin, wired(n), connection.WithRootCAs(src), connection.WithLogger(slog.New(log)))
 		src.set(func(s *materialSource) { s.roots = nil })
 		time.Sleep(time.Minute)
 		if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {
 			t.Error(err)
 		}
 		wantWarnings(t, log, 1)
-		if d := conn.Describe(); !strings.Contains(d.Reload, "WithTrust") {
-			t.Errorf("Reload is %q", d.Reload)
+		if d := conn.Describe(); !strings.Contains(d.Pool.ReloadError, "WithRootCAs") {
+			t.Errorf("Reload is %q", d.Pool.ReloadError)
 		}
 		sent(t, srv, 1)
 	})

@@ -23,8 +23,9 @@ import (
 //
 // Never retried: a response body that breaks off after its headers, authentication errors, refused redirects,
 // certificate errors, what a proxy refuses with a 4xx or as a wrong login, addresses that are not public, a body that
-// cannot be opened (again), a [*RateLimitError], the end of the caller's context. A wait that would outlast the caller's deadline or the total limit is not begun: the call ends at once with what is at
-// hand. So does one whose host has used up its retry budget: see [Budget].
+// cannot be opened (again), a [*RateLimitError], the end of the caller's context. A wait that would outlast the caller's
+// deadline or the total limit is not begun: the call ends at once with what is at hand. So does one whose host has used
+// up its retry budget: see [RetryBudget].
 type Retry struct {
 	// Max is the greatest number of retries after the first attempt. 0, the default, means one attempt.
 	Max int
@@ -33,7 +34,7 @@ type Retry struct {
 	// On tells which outcomes are worth another attempt. The default is [OnServerErrors]: 429 is not among them.
 	On Condition
 	// Silent408 sends an attempt that is answered with 408 (RFC 9110, section 15.5.9) once more at once, within the
-	// attempt and its time limit. It counts neither in Max nor in the attempts, takes nothing from the [Budget], and
+	// attempt and its time limit. It counts neither in Max nor in the attempts, takes nothing from the [RetryBudget], and
 	// works with Max 0; what comes of it is the outcome of the attempt. The server's 408 is left as it is where the
 	// request may not be repeated, its body can be opened only once, or one of WaitHeaders asks for a wait. The default
 	// is false.
@@ -100,7 +101,7 @@ func final(err error) bool {
 }
 
 var finalErrors = []error{ //nolint:gochecknoglobals // never changed
-	ErrInsecure, ErrNotReplayable, ErrClosed, ErrHTTP2Required, errPlainServer, context.Canceled,
+	ErrInsecure, ErrNotReplayable, ErrClosed, ErrNoHTTP2, errPlainServer, context.Canceled,
 }
 
 // refusedByProxy reports whether a proxy has refused for good: a 4xx of a proxy is no more worth another attempt than

@@ -4,18 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/restconn/restconn/internal/redact"
 )
 
 // Runtime is a way out to the network: a zone, an agent, an egress gateway.
 type Runtime struct {
-	// Transport sends the requests, as [WithTransport] has it. The other fields are then for nothing, but for NoProxy.
+	// Transport sends the requests, as [WithTransport] has it. Beside it, the other fields are empty.
 	Transport http.RoundTripper
 	// DialContext is that of [WithDialContext].
 	DialContext DialFunc
-	// Host and Port are those of [WithHostPort]: both or none.
+	// Host and Port are those of [WithConnectTo]: both or none.
 	Host string
 	Port int
 	// Proxy is what [ProxyPlatform] means in this runtime. The zero Proxy is that of the environment.
@@ -30,64 +29,66 @@ type Runtimes map[string]Runtime
 // ErrUnknownRuntime means that there is no [Runtime] of that name.
 var ErrUnknownRuntime = errors.New("there is no runtime of that name")
 
-const withRuntime = "WithRuntime"
-
 // WithRuntime sends the requests, and token calls, out through the runtime of that name. A name that is not among
-// runtimes is [ErrUnknownRuntime].
+// runtimes is [ErrUnknownRuntime]. What the runtime sets is not to be set by an option as well.
 func WithRuntime(name string, runtimes Runtimes) Option {
 	return option{withRuntime, func(cfg *config) error {
 		r, ok := runtimes[name]
 		if !ok {
 			return fmt.Errorf("%w: %q", ErrUnknownRuntime, redact.Line(name))
 		}
-		return r.apply(cfg, name)
+		cfg.runtime, cfg.runtimeName = &r, name
+		return errors.Join(r.validate(), cfg.fixed())
 	}}
 }
 
-// poolDials is how connections are made without a runtime.
-type poolDials struct {
-	dial   DialFunc
-	dialTo string
-}
+const withRuntime = "WithRuntime"
 
-// leave takes back what another runtime has set: of two the last one counts, and nothing of the first.
-func (cfg *config) leave() {
-	c := &cfg.pool
-	if c.outside != nil {
-		c.dial, c.dialTo = c.outside.dial, c.outside.dialTo
-	}
-	c.outside = &poolDials{dial: c.dial, dialTo: c.dialTo}
-	if cfg.transportBy == withRuntime {
-		cfg.transport, cfg.transportBy = nil, ""
-	}
-	c.given = slices.DeleteFunc(c.given, func(name string) bool { return name == withRuntime })
-}
+// dialsTo reports whether another host and port are dialed than those of the base URL.
+func (r *Runtime) dialsTo() bool { return r.Host != "" || r.Port != 0 }
 
-func (r Runtime) apply(cfg *config, name string) error {
-	if cfg.derived {
-		return cfg.fixed()
-	}
-	cfg.leave()
-	c := &cfg.pool
-	c.runtime, c.noProxy = name, r.NoProxy
+func (r *Runtime) validate() error {
 	errs := []error{r.Proxy.validate()}
 	if r.NoProxy && r.Proxy.Mode == ProxyCustom {
-		errs = append(errs, errors.New("it has a Proxy and NoProxy"))
+		errs = append(errs, errors.New("the runtime has a Proxy and NoProxy"))
 	}
-	c.platform = r.Proxy
-	if r.Host != "" || r.Port != 0 {
-		addr, err := dialAddress(r.Host, r.Port)
-		c.dialTo, errs = addr, append(errs, err)
+	if r.dialsTo() {
+		_, err := dialAddress(r.Host, r.Port)
+		errs = append(errs, err)
+	}
+	if r.Transport != nil && (r.DialContext != nil || r.dialsTo() || r.Proxy.Mode == ProxyCustom) {
+		errs = append(errs, errors.New("beside a Transport, nothing else of a runtime has an effect"))
+	}
+	return errors.Join(errs...)
+}
+
+// enterRuntime sets what the runtime sets, unless an option has done so.
+func (cfg *config) enterRuntime() error {
+	r, c := cfg.runtime, &cfg.pool
+	if r == nil {
+		return nil
+	}
+	var errs []error
+	twice := func(wrong bool, by string) {
+		if wrong {
+			errs = append(errs, &OptionError{Option: withRuntime, Err: errors.New("it sets how connections are made, and so does " + by)})
+		}
+	}
+	twice(r.DialContext != nil && c.dial != nil, "WithDialContext")
+	twice(r.dialsTo() && c.dialTo != "", "WithConnectTo")
+	twice(cfg.transport != nil, cfg.transportBy)
+	if len(errs) > 0 {
+		return errors.Join(errs...)
 	}
 	if r.DialContext != nil {
 		c.dial = r.DialContext
 	}
-	if r.Transport != nil {
-		if r.DialContext != nil || r.Host != "" || r.Port != 0 || r.Proxy.Mode == ProxyCustom {
-			errs = append(errs, errors.New("beside a Transport, nothing else has an effect"))
-		}
-		cfg.transport, cfg.transportBy = r.Transport, withRuntime
-		return errors.Join(append(errs, cfg.fixed())...)
+	if r.dialsTo() {
+		c.dialTo, _ = dialAddress(r.Host, r.Port)
 	}
-	return errors.Join(append(errs, cfg.ofPool(withRuntime))...)
+	if r.Transport != nil {
+		cfg.transport, cfg.transportBy = r.Transport, withRuntime
+	}
+	c.noProxy, c.platform = r.NoProxy, r.Proxy
+	return nil
 }

@@ -168,7 +168,7 @@ func TestRuntime(t *testing.T) {
 			_, err := connection.New(apiOrigin, connection.WithProxy(connection.Proxy{}),
 				connection.WithRuntime("zone", connection.Runtimes{"zone": r}))
 			if err == nil || !slices.ContainsFunc(optionFaults(err), func(o string) bool {
-				return o == "WithRuntime" || o == "WithHostPort"
+				return o == "WithRuntime" || o == "WithConnectTo"
 			}) {
 				t.Errorf("%s: error %v", name, err)
 			}
@@ -195,15 +195,15 @@ func poolOptions(t *testing.T) map[string]connection.Option {
 	cert := n.Certificate("client.example.test")
 	return map[string]connection.Option{
 		"WithDialContext":         connection.WithDialContext(n.Dial),
-		"WithHostPort":            connection.WithHostPort("10.1.2.3", 9443),
+		"WithConnectTo":            connection.WithConnectTo("10.1.2.3", 9443),
 		"WithPublicAddressesOnly": connection.WithPublicAddressesOnly(),
 		"WithMaxConnLifetime":     connection.WithMaxConnLifetime(time.Hour),
 		"WithProxy":               connection.WithProxy(connection.Proxy{Mode: connection.ProxyNone}),
 		"WithTokenProxy":          connection.WithTokenProxy(connection.Proxy{Mode: connection.ProxyNone}),
 		"WithRuntime":             connection.WithRuntime("zone", connection.Runtimes{"zone": {NoProxy: true}}),
 		"WithTrustedCA":           connection.WithTrustedCA(n.Authority()),
-		"WithIdentity":            connection.WithIdentity(connection.StaticIdentity(cert)),
-		"WithReload":              connection.WithReload(time.Hour),
+		"WithClientCertificate":            connection.WithClientCertificate(connection.StaticCertificate(cert)),
+		"WithReloadInterval":              connection.WithReloadInterval(time.Hour),
 		"WithPinnedKeys":          connection.WithPinnedKeys(connection.PinOf(cert.Leaf)),
 		"WithHTTPVersion":         connection.WithHTTPVersion(connection.HTTP11),
 		"WithMaxConnsPerHost":     connection.WithMaxConnsPerHost(3),
@@ -289,7 +289,7 @@ func TestHostPort(t *testing.T) {
 		other, port := n.Serve(foreignOrigin, status(204)), n.Serve("https://api.example.test:8443", status(204))
 		log := &dialed{next: n.Dial}
 		conn := connect(t, apiOrigin+"/v1", n.Option(), connection.WithDialContext(log.dial),
-			connection.WithHostPort("127.0.0.1", 9443), connection.WithAuth(grant(t, apiOrigin, auth.Endpoint{})))
+			connection.WithConnectTo("127.0.0.1", 9443), connection.WithAuth(grant(t, apiOrigin, auth.Endpoint{})))
 		for _, path := range []string{"/x", "/away", "/port"} {
 			if err := request.Get(conn, path).Exec(t.Context()); err != nil {
 				t.Error(err)
@@ -309,7 +309,7 @@ func TestHostPort(t *testing.T) {
 		sent(t, onPrem, 4)
 		sent(t, other, 1)
 		sent(t, port, 1)
-		if got := conn.Describe().DialTo; got != "127.0.0.1:9443" {
+		if got := conn.Describe().Pool.ConnectTo; got != "127.0.0.1:9443" {
 			t.Errorf("DialTo is %q", got)
 		}
 	})
@@ -319,7 +319,7 @@ func TestHostPort(t *testing.T) {
 			for _, host := range []string{"2001:db8::5", "[2001:db8::5]"} {
 				n := connectiontest.NewNetwork(t)
 				s := n.Serve("http://[2001:db8::5]:81", status(204))
-				conn := connect(t, base, n.Option(), connection.WithHostPort(host, 81))
+				conn := connect(t, base, n.Option(), connection.WithConnectTo(host, 81))
 				if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {
 					t.Errorf("%s: %v", base, err)
 				}
@@ -333,13 +333,13 @@ func TestHostPort(t *testing.T) {
 			"": 80, "a.test": 0, "b.test": -1, "c.test": 65536, "d.test:1": 80, "http://e.test": 80, "f.test/": 80,
 			"u:p@g.test": 80, "h test": 80, "[::1": 80, "::1]": 80, "i.test?x": 80, "j.test#x": 80,
 		} {
-			_, err := connection.New(apiOrigin, directly, connection.WithHostPort(host, port))
-			if got := optionFaults(err); !slices.Equal(got, []string{"WithHostPort"}) {
+			_, err := connection.New(apiOrigin, directly, connection.WithConnectTo(host, port))
+			if got := optionFaults(err); !slices.Equal(got, []string{"WithConnectTo"}) {
 				t.Errorf("%q %d: error %v", host, port, err)
 			}
 		}
-		_, err := connection.New(apiOrigin, directly, connection.WithHostPort("a.test", 80), connection.WithProxy(viaProxy()))
-		if got := optionFaults(err); !slices.Equal(got, []string{"WithHostPort"}) {
+		_, err := connection.New(apiOrigin, directly, connection.WithConnectTo("a.test", 80), connection.WithProxy(viaProxy()))
+		if got := optionFaults(err); !slices.Equal(got, []string{"WithConnectTo"}) {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// IdentitySource tells the client certificate of a connection, with its private key. *keystore.Store is one.
+// CertificateSource tells the client certificate of a connection, with its private key. *keystore.Store is one.
 //
-// Identity is called by [New], and after that as often as [WithReload] says. ctx ends after 30 s. An answer that is
+// Identity is called by [New], and after that as often as [WithReloadInterval] says. ctx ends after 30 s. An answer that is
 // equal to the one before changes nothing; what was returned is not to be changed. It is never called twice at once for
 // one connection; its errors hold no secret.
-type IdentitySource interface {
+type CertificateSource interface {
 	Identity(ctx context.Context) (*tls.Certificate, error)
 }
 
-// StaticIdentity is a certificate that never changes.
-func StaticIdentity(cert tls.Certificate) IdentitySource { return staticIdentity{&cert} }
+// StaticCertificate is a certificate that never changes.
+func StaticCertificate(cert tls.Certificate) CertificateSource { return staticIdentity{&cert} }
 
 type staticIdentity struct{ cert *tls.Certificate }
 
@@ -33,13 +33,13 @@ func (s staticIdentity) Identity(context.Context) (*tls.Certificate, error) { re
 // Format shows nothing: there is a private key in it.
 func (staticIdentity) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "a client certificate") }
 
-// TrustSource tells the certificates that a connection trusts. *keystore.Store is one. Roots is called as
-// [IdentitySource] describes it.
-type TrustSource interface {
+// RootSource tells the certificates that a connection trusts. *keystore.Store is one. Roots is called as
+// [CertificateSource] describes it.
+type RootSource interface {
 	Roots(ctx context.Context) (*x509.CertPool, error)
 }
 
-// WithTrustedCA trusts the certificates in the PEM texts, beside those of the system or of [WithTrust]. Given again it
+// WithTrustedCA trusts the certificates in the PEM texts, beside those of the system or of [WithRootCAs]. Given again it
 // adds to them. It concerns https only, token calls among it unless they have certificates of their own.
 func WithTrustedCA(texts ...[]byte) Option {
 	return option{"WithTrustedCA", func(cfg *config) error { return cfg.trustPEM("WithTrustedCA", texts) }}
@@ -92,49 +92,49 @@ func parsePEM(text []byte) ([]*x509.Certificate, error) {
 		return nil, errors.New("there is a PEM block that cannot be read")
 	case len(certs) == 0:
 		return nil, errors.New("there is no certificate in the PEM text (is it the path of a file? that is keystore.File, " +
-			"for WithTrust)")
+			"for WithRootCAs)")
 	}
 	return certs, nil
 }
 
 var beginLine = regexp.MustCompile(`(?m)^[ \t]*-{5}BEGIN`)
 
-// WithTrust trusts what src tells in the place of the system's certificates, as a Java trust store does.
-func WithTrust(src TrustSource) Option {
-	return option{"WithTrust", func(cfg *config) error {
+// WithRootCAs trusts what src tells in the place of the system's certificates, as a Java trust store does.
+func WithRootCAs(src RootSource) Option {
+	return option{"WithRootCAs", func(cfg *config) error {
 		if src == nil {
 			return errors.New("the source is nil")
 		}
 		cfg.pool.trust = src
-		return cfg.ofPool("WithTrust")
+		return cfg.ofPool("WithRootCAs")
 	}}
 }
 
-// WithIdentity proves with a client certificate who the client is (mutual TLS). It is shown to the origins of this
+// WithClientCertificate proves with a client certificate who the client is (mutual TLS). It is shown to the origins of this
 // connection and to token servers, if they ask for it: not where a redirect leads elsewhere, and not to proxies. It
 // does not take the place of [WithAuth].
-func WithIdentity(src IdentitySource) Option {
-	return option{"WithIdentity", func(cfg *config) error {
+func WithClientCertificate(src CertificateSource) Option {
+	return option{"WithClientCertificate", func(cfg *config) error {
 		if src == nil {
 			return errors.New("the source is nil")
 		}
 		cfg.pool.identity = src
-		return cfg.ofPool("WithIdentity")
+		return cfg.ofPool("WithClientCertificate")
 	}}
 }
 
-// WithReload sets how often the sources of [WithIdentity], [WithTrust] and of proxy passwords are asked for news: when
+// WithReloadInterval sets how often the sources of [WithClientCertificate], [WithRootCAs] and of proxy passwords are asked for news: when
 // a request is sent, and the last time was that long ago. The default is one minute; [NoTimeout] means never again.
 // What is new holds from that very request on, and the connections that were made before are closed when they are idle.
 // If a source fails, what was there before stays, a warning is logged, and [Connection.Describe] shows it. A request
 // waits at most 5 s for a source.
-func WithReload(every time.Duration) Option {
-	return option{"WithReload", func(cfg *config) error {
+func WithReloadInterval(every time.Duration) Option {
+	return option{"WithReloadInterval", func(cfg *config) error {
 		if every <= 0 {
 			return errors.New("the time is not positive: use NoTimeout for never")
 		}
 		cfg.pool.reload = every
-		return cfg.ofPool("WithReload")
+		return cfg.ofPool("WithReloadInterval")
 	}}
 }
 

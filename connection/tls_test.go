@@ -440,12 +440,12 @@ func TestTLSTextOfTheServer(t *testing.T) {
 		n := connectiontest.NewNetwork(t)
 		theirs := newIssuer(t, ansi)
 		srv := n.ServeTLS(apiOrigin, status(204), shows(theirs.mint("api.example.test")))
-		conn := connectTo(t, srv, connection.WithIdentity(connection.StaticIdentity(theirs.subject(ansi))))
+		conn := connectTo(t, srv, connection.WithClientCertificate(connection.StaticCertificate(theirs.subject(ansi))))
 		if err := request.Get(conn, "/x").Exec(t.Context()); err == nil || !printable(err.Error()) {
 			t.Errorf("error %q", err)
 		}
-		if d := conn.Describe(); d.Identity == "" || !printable(d.Identity) {
-			t.Errorf("identity %q", d.Identity)
+		if d := conn.Describe(); d.Pool.Certificate == "" || !printable(d.Pool.Certificate) {
+			t.Errorf("identity %q", d.Pool.Certificate)
 		}
 	})
 	bubble(t, "B13 a protocol that was never offered is refused, and not quoted", func(t *testing.T) {
@@ -483,7 +483,7 @@ func TestTLSIdentityStaysHome(t *testing.T) {
 				home.ServeHTTP(w, req)
 			}), asks(shows(n.Certificate("api.example.test"), protocol)))
 			conn := connectTo(t, srv, connection.WithTrustedOrigins("https://files.example.test"),
-				connection.WithIdentity(connection.StaticIdentity(newIssuer(t, "clients").subject(mine))))
+				connection.WithClientCertificate(connection.StaticCertificate(newIssuer(t, "clients").subject(mine))))
 			for _, b := range []request.Builder{
 				request.Get(conn, "/x"),
 				request.Get(conn, "/x").Auth(auth.None()),
@@ -501,9 +501,9 @@ func TestTLSIdentityStaysHome(t *testing.T) {
 			same(t, "trusted", trusted.seen(), mine, mine)
 			same(t, "foreign", foreign.seen(), "", "", "")
 			sent(t, other, 3)
-			if d := conn.Describe(); !strings.HasPrefix(d.Identity, `CN=client`) ||
-				!strings.Contains(d.Identity, "valid to 2001") {
-				t.Errorf("identity %q", d.Identity)
+			if d := conn.Describe(); !strings.HasPrefix(d.Pool.Certificate, `CN=client`) ||
+				!strings.Contains(d.Pool.Certificate, "valid to 2001") {
+				t.Errorf("identity %q", d.Pool.Certificate)
 			}
 		})
 		bubble(t, "B3 where a foreign redirect leads back home, it is not shown, "+protocol, func(t *testing.T) {
@@ -520,7 +520,7 @@ func TestTLSIdentityStaysHome(t *testing.T) {
 				home.ServeHTTP(w, req)
 			}), asks(shows(n.Certificate("api.example.test"), protocol)))
 			conn := connectTo(t, srv,
-				connection.WithIdentity(connection.StaticIdentity(newIssuer(t, "clients").subject(mine))))
+				connection.WithClientCertificate(connection.StaticCertificate(newIssuer(t, "clients").subject(mine))))
 			for _, b := range []request.Builder{
 				request.Get(conn, "/x"), request.Get(conn, "/start"),
 				request.Get(conn, foreignOrigin+"/x").Auth(auth.None()), request.Get(conn, "/x"),
@@ -540,13 +540,13 @@ func TestTLSIdentityStaysHome(t *testing.T) {
 				cfg := shows(n.Certificate("api.example.test"), protocol)
 				cfg.ClientAuth, cfg.ClientCAs, cfg.MaxVersion = tls.RequireAndVerifyClientCert, clients.pool(), version
 				srv := n.ServeTLS(apiOrigin, status(204), cfg)
-				conn := connectTo(t, srv, connection.WithIdentity(connection.StaticIdentity(clients.subject("svc"))))
+				conn := connectTo(t, srv, connection.WithClientCertificate(connection.StaticCertificate(clients.subject("svc"))))
 				if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {
 					t.Errorf("%s %s: %v", tls.VersionName(version), protocol, err)
 				}
 				for name, opts := range map[string][]connection.Option{
 					"none":         nil,
-					"a stranger's": {connection.WithIdentity(connection.StaticIdentity(newIssuer(t, "x").subject("svc")))},
+					"a stranger's": {connection.WithClientCertificate(connection.StaticCertificate(newIssuer(t, "x").subject("svc")))},
 				} {
 					before := srv.Conns()
 					err := request.Get(connectTo(t, srv, append(opts, insistent())...), "/x").Exec(t.Context())
@@ -582,7 +582,7 @@ func TestTLSIdentityAndAuth(t *testing.T) {
 		home := new(peers)
 		srv := n.ServeTLS(apiOrigin, home, asks(shows(n.Certificate("api.example.test"))))
 		conn := connectTo(t, srv, connection.WithAuth(auth.Basic("svc", secrets.Static("pw"))),
-			connection.WithIdentity(connection.StaticIdentity(newIssuer(t, "clients").subject("svc"))))
+			connection.WithClientCertificate(connection.StaticCertificate(newIssuer(t, "clients").subject("svc"))))
 		if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -606,7 +606,7 @@ func TestTLSIdentityAndAuth(t *testing.T) {
 			ID: "cid", Secret: secrets.Static("s"), TokenURL: "https://auth.example.test/token",
 		}))
 		conn := connectTo(t, srv, connection.WithAuth(auth.Bearer(tokens)),
-			connection.WithIdentity(connection.StaticIdentity(newIssuer(t, "clients").subject("svc"))))
+			connection.WithClientCertificate(connection.StaticCertificate(newIssuer(t, "clients").subject("svc"))))
 		if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -630,22 +630,22 @@ func TestTLSIdentityIsChecked(t *testing.T) {
 		"something that is not a key":   {Certificate: one.Certificate, PrivateKey: canary},
 		"something that is not a cert.": {Certificate: [][]byte{[]byte(canary)}, PrivateKey: one.PrivateKey},
 	} {
-		_, err := connection.New(apiOrigin, connection.WithIdentity(connection.StaticIdentity(cert)))
-		wantOption(t, err, "WithIdentity")
+		_, err := connection.New(apiOrigin, connection.WithClientCertificate(connection.StaticCertificate(cert)))
+		wantOption(t, err, "WithClientCertificate")
 		if err != nil && strings.Contains(err.Error(), canary) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	_, err := connection.New(apiOrigin, connection.WithIdentity(nil), connection.WithTrust(nil))
-	wantOption(t, err, "WithIdentity")
-	wantOption(t, err, "WithTrust")
-	_, err = connection.New(apiOrigin, connection.WithIdentity(&materialSource{}), connection.WithTrust(&materialSource{}))
-	wantOption(t, err, "WithIdentity")
-	wantOption(t, err, "WithTrust")
+	_, err := connection.New(apiOrigin, connection.WithClientCertificate(nil), connection.WithRootCAs(nil))
+	wantOption(t, err, "WithClientCertificate")
+	wantOption(t, err, "WithRootCAs")
+	_, err = connection.New(apiOrigin, connection.WithClientCertificate(&materialSource{}), connection.WithRootCAs(&materialSource{}))
+	wantOption(t, err, "WithClientCertificate")
+	wantOption(t, err, "WithRootCAs")
 	panics := &materialSource{fail: func(context.Context) error { panic(canary) }}
-	_, err = connection.New(apiOrigin, connection.WithIdentity(panics), connection.WithTrust(panics))
-	wantOption(t, err, "WithIdentity")
-	wantOption(t, err, "WithTrust")
+	_, err = connection.New(apiOrigin, connection.WithClientCertificate(panics), connection.WithRootCAs(panics))
+	wantOption(t, err, "WithClientCertificate")
+	wantOption(t, err, "WithRootCAs")
 	if strings.Contains(err.Error(), canary) {
 		t.Errorf("the value of the panic is shown: %v", err)
 	}
@@ -700,7 +700,7 @@ func TestTLSTrustedText(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = conn.Close() }()
-		if got := conn.Describe().Trust; got != "system and 2 given" {
+		if got := conn.Describe().Pool.Trust; got != "system and 2 given" {
 			t.Errorf("trust is %q", got)
 		}
 	})

@@ -116,7 +116,7 @@ func TestTokenTrust(t *testing.T) {
 				answer.ServeHTTP(w, req)
 			}), asks(shows(a.token.mint("auth.example.test"), "h2")))
 			conn := connect(t, apiOrigin, wired(n), connection.WithTrustedCAOnly(a.api.pem()),
-				connection.WithIdentity(connection.StaticIdentity(a.api.subject("svc"))),
+				connection.WithClientCertificate(connection.StaticCertificate(a.api.subject("svc"))),
 				connection.WithAuth(auth.Bearer(auth.Manage(flow(auth.Endpoint{TrustedCA: a.token.pem()})))))
 			if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {
 				t.Fatal(err)
@@ -137,7 +137,7 @@ func TestTokenTrust(t *testing.T) {
 				seen.mu.Unlock()
 				answer.ServeHTTP(w, req)
 			}), &tls.Config{ClientAuth: tls.RequireAnyClientCert})
-			conn := connectTo(t, srv, connection.WithIdentity(src),
+			conn := connectTo(t, srv, connection.WithClientCertificate(src),
 				connection.WithAuth(auth.Bearer(auth.Manage(flow(auth.Endpoint{})))))
 			for range 2 {
 				if err := request.Get(conn, "/x").Exec(t.Context()); err != nil {

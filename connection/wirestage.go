@@ -17,7 +17,7 @@ type TransportError struct {
 	// Unsent is true if the server has certainly not seen the request. If it is false, that is not known.
 	Unsent bool
 	// Err is what the transport returned, without URLs. In it, errors.AsType finds a [*ProxyError], [*PinError],
-	// [*AddressError] or [*TimeoutError], and errors.Is [ErrHTTP2Required].
+	// [*AddressError] or [*TimeoutError], and errors.Is [ErrNoHTTP2].
 	Err error
 }
 

@@ -184,8 +184,8 @@ func appendLiteral(buf []byte, s string) ([]byte, string, error) {
 	}
 }
 
-// escapeRest escapes what cannot stand in a path, in one that is escaped already: package url drops the escapes of a path
-// in which it finds such a byte.
+// escapeRest escapes what cannot stand in a path, in one that is escaped already: package url drops the escapes of a
+// path in which it finds such a byte.
 func escapeRest(path string) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder

@@ -52,8 +52,8 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	conn, err := connection.New(service.URL,
 		connection.WithTrustedCA(ca.pem()),
 		// The same for a PKCS#12 or JKS: what it is, the file itself tells. Its password is keystore.Password.
-		connection.WithIdentity(keystore.File(file)),
-		connection.WithReload(time.Nanosecond), // with every request, for this example; the default is a minute
+		connection.WithClientCertificate(keystore.File(file)),
+		connection.WithReloadInterval(time.Nanosecond), // with every request, for this example; the default is a minute
 	)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err := ask(ctx, out, conn); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "  somebody can know:", conn.Describe().Reload != "")
+	fmt.Fprintln(out, "  somebody can know:", conn.Describe().Pool.ReloadError != "")
 
 	fmt.Fprintln(out, "without a certificate:")
 	return refused(ctx, out, service.URL, ca.pem())

@@ -17,5 +17,5 @@ func Example() {
 	// with another password:
 	//   refused with status 407
 	// with https_proxy=http//typo:3128 in the environment:
-	//   connection: WithProxy: https_proxy: it has a path: a proxy is scheme://host:port
+	//   connection: WithProxy: https_proxy: it has a path, or :// is missing: a proxy is scheme://host:port
 }

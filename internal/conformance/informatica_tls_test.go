@@ -39,7 +39,7 @@ func TestInformaticaHTTPVersion(t *testing.T) {
 		s, authority := r.privately("http/1.1")
 		err := r.over(s, connection.WithTrustedCA(authority), connection.WithHTTPVersion(connection.HTTP2Required),
 			connection.WithRetry(connection.Retry{Max: 3, On: connection.OnAllErrors()}))
-		r.Is(err, connection.ErrHTTP2Required)
+		r.Is(err, connection.ErrNoHTTP2)
 		r.Sent(s, 0)
 		r.Equal("connections", s.Conns(), 1)
 		r.rejects("WithHTTPVersion", "http://api.example.test", connection.WithHTTPVersion(connection.HTTP2Required))
@@ -54,8 +54,8 @@ func TestInformaticaHTTPVersion(t *testing.T) {
 		block, _ := pem.Decode(s.Network().Authority())
 		root, err := x509.ParseCertificate(block.Bytes)
 		r.NoError(err)
-		r.Equal("version", r.version(s, connection.WithTrust(trust{s.Network().RootCAs()}),
-			connection.WithIdentity(connection.StaticIdentity(cert)),
+		r.Equal("version", r.version(s, connection.WithRootCAs(trust{s.Network().RootCAs()}),
+			connection.WithClientCertificate(connection.StaticCertificate(cert)),
 			connection.WithPinnedKeys(connection.PinOf(root))), h2)
 	})
 	row(t, "I-44 a server without HTTP/2 gets HTTP/1.1, and so does plain http", func(r *Row) {

@@ -78,7 +78,7 @@ func TestKineticTrustedCA(t *testing.T) {
 	row(t, "K-10 the connection tells whom it trusts", func(r *Row) {
 		s, authority := r.privately()
 		_, other := r.privately()
-		src := connection.WithTrust(trust{s.Network().RootCAs()})
+		src := connection.WithRootCAs(trust{s.Network().RootCAs()})
 		for want, options := range map[string][]connection.Option{
 			"system":                             nil,
 			"system and 1 given":                 {connection.WithTrustedCA(authority)},
@@ -88,14 +88,14 @@ func TestKineticTrustedCA(t *testing.T) {
 		} {
 			conn, err := connection.New(s.URL, options...)
 			r.NoError(err)
-			r.Equal("trust", conn.Describe().Trust, want)
+			r.Equal("trust", conn.Describe().Pool.Trust, want)
 			_ = conn.Close()
 		}
 	})
 	row(t, "K-10 it adds to a trust store", func(r *Row) {
 		s, authority := r.privately()
 		elsewhere, other := r.privately()
-		store := connection.WithTrust(trust{s.Network().RootCAs()})
+		store := connection.WithRootCAs(trust{s.Network().RootCAs()})
 		r.NoError(r.over(s, store))
 		r.NoError(r.over(s, store, connection.WithTrustedCA(other)))
 		_ = as[x509.UnknownAuthorityError](r, r.over(elsewhere, store, connection.WithTrustedCA(authority)))

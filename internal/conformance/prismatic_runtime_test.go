@@ -36,7 +36,7 @@ func (r *Row) onPrem(credential string, a auth.Authenticator) {
 			}
 			var addrs []string
 			conn, err := connection.New(scheme+"://api.example.test/v1", n.Option(), connection.WithAuth(a),
-				connection.WithDialContext(noting(s, &addrs)), connection.WithHostPort(host, 9443), connection.WithInsecureHTTP())
+				connection.WithDialContext(noting(s, &addrs)), connection.WithConnectTo(host, 9443), connection.WithInsecureHTTP())
 			r.NoError(err)
 			r.NoError(request.Get(conn, "/x").Exec(r.ctx()))
 			r.NoError(conn.Close())
@@ -50,7 +50,7 @@ func (r *Row) onPrem(credential string, a auth.Authenticator) {
 		}
 	}
 	for hostName, port := range map[string]int{"": 9443, "a.test": 0, "a.test:1": 9443, "http://a.test": 1} {
-		r.rejects("WithHostPort", home, connection.WithHostPort(hostName, port))
+		r.rejects("WithConnectTo", home, connection.WithConnectTo(hostName, port))
 	}
 }
 

@@ -228,7 +228,7 @@ func (p provider) stage(r *Row) *scene {
 
 // certificate is an option for servers that ask for the certificate of the client.
 func certificate(s *scene) connection.Option {
-	return connection.WithIdentity(connection.StaticIdentity(s.net.Certificate("client.example.test")))
+	return connection.WithClientCertificate(connection.StaticCertificate(s.net.Certificate("client.example.test")))
 }
 
 // connect opens the connection, which logs all that it can.

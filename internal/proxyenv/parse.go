@@ -56,8 +56,8 @@ func parseProxy(s string) (*url.URL, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil { // whose text repeats the value
-		return nil, errors.New("it is not a URL: the port is a number; in a user name or password, characters such as @ : / % are written as " +
-			"%40, %3A, %2F and %25, and an IPv6 address stands in brackets")
+		return nil, errors.New("it is not a URL: the port is a number; in a user name or password, characters such as " +
+			"@ : / % are written as %40, %3A, %2F and %25; an IPv6 address stands in brackets")
 	}
 	if u.Port() == "" && (bare || strings.HasSuffix(u.Host, ":")) {
 		return nil, errors.New("the port is missing: write host:port, or a URL that begins with http:// or another scheme")
