@@ -27,7 +27,8 @@ import (
 	"github.com/restconn/restconn/secrets"
 )
 
-// closedService is a service that wants a certificate of its authority, behind a proxy that lets every tunnel through.
+// closedService is a service that wants a certificate of its authority, behind a proxy that lets every tunnel
+// through.
 type closedService struct {
 	server, proxy *httptest.Server
 	authority     []byte // PEM

@@ -17,8 +17,8 @@ type Endpoint struct {
 	TrustedCA []byte
 	// TrustedCAOnly lets TrustedCA take the place of the system's certificates.
 	TrustedCAOnly bool
-	// Proxy is the proxy of token calls, such as http.ProxyURL(u). It is asked for scheme, host and port of the URL. Nil
-	// is that of the connection.
+	// Proxy is the proxy of token calls, such as http.ProxyURL(u). It is asked once for each call. Nil is that of the
+	// connection.
 	Proxy func(*http.Request) (*url.URL, error)
 	// AllowHTTP sends credentials over plain http to other machines than this one.
 	AllowHTTP bool

@@ -102,7 +102,7 @@ func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response
 	}
 	resend, err := challenged(x.auth.challengers, req, resp)
 	if err != nil {
-		discard(resp)
+		discardSoon(resp)
 		return nil, asAuthError(err)
 	}
 	if !resend || hasBody(req) && req.GetBody == nil {
@@ -115,7 +115,7 @@ func (s authStage) challengeable(x *Exchange, req *http.Request) (*http.Response
 	again.Header, again.URL = maps.Clone(bare), cloneURL(req.URL)
 	again.URL.RawQuery = query
 	if err := authenticate(x, again); err != nil {
-		discard(resp)
+		discardSoon(resp)
 		return nil, err
 	}
 	if again.URL.RawQuery == req.URL.RawQuery && reflect.DeepEqual(again.Header, req.Header) {
@@ -239,8 +239,8 @@ func (c *Connection) checkSecure(o origin.Origin) error {
 	return ErrInsecure
 }
 
-// isHome reports whether u is written as the base URL's origin is. That is the fast path: another spelling of the same
-// origin is found in c.trusted.
+// isHome reports whether u is written as the base URL's origin is. That is the fast path: another spelling of the
+// same origin is found in c.trusted.
 func (c *Connection) isHome(u *url.URL) bool {
 	return u.Host == c.base.Host && u.Scheme == c.base.Scheme
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/restconn/restconn/internal/origin"
 )
 
-// RetryBudget bounds the retries to a host that fails all the time, so that they do not add to what it suffers from. Each
-// host (origin: scheme, host name and port) has a bucket of tokens, which is full at the beginning. A retry takes Cost
-// tokens, and where they are not there, there is no further attempt: the call ends with what is at hand, and
-// [Attempt.Stopped] says why. A call that succeeds at the first attempt gives Refund tokens back, one that succeeds
-// later the Cost of its last retry, as the SDKs of AWS have it. A field that is 0 has its default.
+// RetryBudget bounds the retries to a host that fails all the time, so that they do not add to what it suffers from.
+// Each host (origin: scheme, host name and port) has a bucket of tokens, which is full at the beginning. A retry
+// takes Cost tokens, and where they are not there, there is no further attempt: the call ends with what is at hand,
+// and [Attempt.Stopped] says why. A call that succeeds at the first attempt gives Refund tokens back, one that
+// succeeds later the Cost of its last retry, as the SDKs of AWS have it. A field that is 0 has its default.
 //
 // A success is an answer that the policy does not retry, below 500, and neither 408 nor 429. Calls whose Max is 0
 // neither take tokens nor give any. What is sent again within an attempt (after a challenge, after a redirect, by
@@ -35,13 +35,14 @@ const (
 	defaultRefund = 1
 	// mostTokens bounds what is counted, so that no sum overflows.
 	mostTokens = 1 << 30
-	// mostBuckets is how many hosts besides that of the base URL have a bucket of their own.
+	// mostBuckets is how many hosts besides that of the base URL have a bucket at once. One of them is forgotten for
+	// the next, and then has a full one again.
 	mostBuckets = 256
 )
 
 // WithRetryBudget sets how many retries each host is sent. It applies to the retries of single requests as well. The
-// default is RetryBudget{Tokens: 500, Cost: 5, Refund: 1}. The buckets are those of the connection and of all that are
-// derived from it, unless one is given a budget of its own.
+// default is RetryBudget{Tokens: 500, Cost: 5, Refund: 1}. The buckets are those of the connection and of all that
+// are derived from it, unless one is given a budget of its own.
 func WithRetryBudget(b RetryBudget) Option {
 	return option{"WithRetryBudget", func(cfg *config) error {
 		cfg.budget = newBudget(b)
@@ -65,8 +66,7 @@ type budget struct {
 
 	mu     sync.Mutex
 	others map[origin.Origin]*tokenBucket // those that are not full
-	rest   tokenBucket                    // of all for whom others has no room
-	used   atomic.Bool                    // somebody has asked for one of others, or for rest
+	used   atomic.Bool                    // somebody has asked for one of others
 }
 
 func newBudget(b RetryBudget) *budget {
@@ -122,8 +122,11 @@ func (b *budget) bucket(c *Connection, u *url.URL) *tokenBucket {
 	if own := b.others[o]; own != nil {
 		return own
 	}
-	if len(b.others) == mostBuckets {
-		return &b.rest
+	if len(b.others) == mostBuckets { // the next one is as good as full: so it is with a host that nobody has asked
+		for other := range b.others {
+			delete(b.others, other)
+			break
+		}
 	}
 	if b.others == nil {
 		b.others = make(map[origin.Origin]*tokenBucket)
@@ -148,7 +151,8 @@ func (b *budget) give(c *Connection, u *url.URL, tokens int) {
 	}
 }
 
-// tokenBucket counts the tokens that are missing, so that the zero bucket is a full one. It is safe for concurrent use.
+// tokenBucket counts the tokens that are missing, so that the zero bucket is a full one. It is safe for concurrent
+// use.
 type tokenBucket struct{ missing atomic.Int64 }
 
 func (b *tokenBucket) take(tokens, capacity int) bool {

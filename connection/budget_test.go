@@ -276,32 +276,17 @@ func TestRetryBudgetHosts(t *testing.T) {
 			t.Errorf("5 calls made %d attempts, want 6", got)
 		}
 	})
-	bubble(t, "D10 hosts for whom there is no room share a bucket, until there is", func(t *testing.T) {
-		const room = 256
+	bubble(t, "D10 hosts that are down take nothing from one that was never asked, however many", func(t *testing.T) {
+		const many = 256 + 100
 		n := connectiontest.NewNetwork(t)
 		home := n.Serve("https://api.example.test", status(503))
 		conn := connectTo(t, home, retries(1), budget(2))
-		s := new(switched)
-		s.code.Store(503)
-		first := n.Serve("http://host.example.test", s)
-		var all []*connectiontest.Server
-		for i := range room + 2 {
-			all = append(all, n.Serve(fmt.Sprintf("http://host%d.example.test", i), status(503)))
-		}
-		want := func(srv *connectiontest.Server, attempts int) {
-			t.Helper()
-			if got := calls(t, conn, srv, srv.URL+"/", 1); got != attempts {
-				t.Errorf("a call to %s made %d attempts, want %d", srv.URL, got, attempts)
+		for i := range many {
+			srv := n.Serve(fmt.Sprintf("http://host%d.example.test", i), status(503))
+			if got := calls(t, conn, srv, srv.URL+"/", 1); got != 2 {
+				t.Fatalf("a call to host %d made %d attempts, want 2", i, got)
 			}
 		}
-		want(first, 2)
-		for i, srv := range all {
-			want(srv, map[bool]int{true: 2, false: 1}[i < room]) // with first, one too many: it has the shared bucket
-		}
-		s.code.Store(200)
-		calls(t, conn, first, first.URL+"/", 2) // its bucket is full, and makes room
-		want(all[room], 2)
-		want(all[room+1], 1)
 	})
 }
 

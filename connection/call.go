@@ -18,9 +18,9 @@ import (
 // Field is one header of a [Call].
 type Field struct{ Name, Value string }
 
-// Call is one request as it goes into the pipeline, and what it changes in its connection's policy. It is for packages
-// that build requests, as package request does: use keyed literals, since fields may be added. For an *http.Request
-// there is [Connection.Do]. The zero value of every field but Method and URL changes nothing.
+// Call is one request as it goes into the pipeline, and what it changes in its connection's policy. It is for
+// packages that build requests, as package request does: use keyed literals, since fields may be added. For an
+// *http.Request there is [Connection.Do]. The zero value of every field but Method and URL changes nothing.
 type Call struct { //nolint:recvcheck // it prints as a value, and is checked in place
 	Method string
 	// URL is absolute. Outside the connection's origins it is an [*OriginError], unless Auth is auth.None().
@@ -34,8 +34,8 @@ type Call struct { //nolint:recvcheck // it prints as a value, and is checked in
 	Body func() (io.ReadCloser, error)
 	// BodyLen is the length of the body in bytes; -1 if it is not known.
 	BodyLen int64
-	// BodyOnce says that Body can be opened only once; it is closed even if the call is refused. Where the call may have
-	// to send it again, that is [ErrNotReplayable], before a byte is sent.
+	// BodyOnce says that Body can be opened only once; it is closed even if the call is refused. Where the call may
+	// have to send it again, that is [ErrNotReplayable], before a byte is sent.
 	BodyOnce bool
 
 	// Auth replaces the connection's authenticator.
@@ -74,6 +74,12 @@ func (c *Call) validate() error {
 	}
 	if upper := strings.ToUpper(c.Method); upper != c.Method && (idempotent(upper) || upper == http.MethodPost) {
 		return &OptionError{Option: "method", Err: errors.New("methods are case-sensitive: it is written " + upper)}
+	}
+	if c.URL.Path != "" && c.URL.Path[0] != '/' { // as url.URL.JoinPath makes it of a URL without a path
+		c.URL.Path = "/" + c.URL.Path
+		if c.URL.RawPath != "" {
+			c.URL.RawPath = "/" + c.URL.RawPath
+		}
 	}
 	if err := validateURL(&c.URL); err != nil {
 		return &OptionError{Option: optionURL, Err: err}

@@ -64,7 +64,7 @@ func (p *pool) conflicts(m *material) error {
 	fault(c.version == HTTP2Required && p.base.Scheme == "http", "WithHTTPVersion",
 		"HTTP2Required wants https: on http there is HTTP2Unencrypted")
 	fault(c.version == HTTP2Unencrypted && p.base.Scheme == "http" && proxy != nil && !proxiesAll(proxy),
-		"WithHTTPVersion", "HTTP2Unencrypted does not go through an HTTP proxy")
+		"WithHTTPVersion", errUnencryptedProxy.Error())
 	return errors.Join(errs...)
 }
 

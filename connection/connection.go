@@ -36,8 +36,8 @@ type Connection struct {
 // path that is requested, and a query before every query.
 //
 // Nothing is sent to the service. The environment is read for proxies, and the sources of certificates and of proxy
-// passwords are asked, which may take up to 30 s. All faults are reported at once: the error joins one [*OptionError] per
-// option that is wrong. Where the base URL is, it is not known what to connect to, and sources are not asked.
+// passwords are asked, which may take up to 30 s. All faults are reported at once: the error joins one [*OptionError]
+// per option that is wrong. Where the base URL is, it is not known what to connect to, and sources are not asked.
 func New(baseURL string, options ...Option) (*Connection, error) {
 	c := &Connection{config: defaults()}
 	base, baseErr := parseBase(baseURL)
@@ -147,7 +147,8 @@ func checkDots(u *url.URL) error {
 	return nil
 }
 
-// BaseURL returns a copy of the base URL, without a slash at its end. Its RawPath is set even where Path says the same.
+// BaseURL returns a copy of the base URL, without a slash at its end. Its RawPath is set even where Path says the
+// same.
 func (c *Connection) BaseURL() *url.URL {
 	if c.base == nil {
 		return new(url.URL)
@@ -163,8 +164,8 @@ func (c *Connection) MaxBody() int64 { return c.config.maxBody }
 func (c *Connection) Codec() Codec { return c.config.codec }
 
 // Do sends req through the pipeline and returns the response of any status. req is not changed. A URL without host is
-// taken as a path below the base URL. A body without GetBody can be sent only once (see [ErrNotReplayable]). The caller
-// closes the response body, which is bounded by the idle timeout. The errors are those of [Connection.Send].
+// taken as a path below the base URL. A body without GetBody can be sent only once (see [ErrNotReplayable]). The
+// caller closes the response body, which is bounded by the idle timeout. The errors are those of [Connection.Send].
 func (c *Connection) Do(req *http.Request) (*http.Response, error) {
 	call, err := c.call(req)
 	if err != nil {
@@ -283,8 +284,9 @@ func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // Close releases what the connection has started, and closes the connections of its pool as they become idle, unless
-// the caller has given the transport or the pool is that of another connection that is open. Requests under way finish;
-// later ones fail with [ErrClosed]. While a derived connection is open, those that are busy now stay for it. Close is idempotent; its error is that of the authenticator.
+// the caller has given the transport or the pool is that of another connection that is open. Requests under way
+// finish; later ones fail with [ErrClosed]. While a derived connection is open, those that are busy now stay for it.
+// Close is idempotent; its error is that of the authenticator.
 func (c *Connection) Close() error {
 	if c.base == nil || c.shut.Swap(true) {
 		return nil
@@ -324,8 +326,8 @@ type TestResult struct {
 	Duration time.Duration
 }
 
-// Test asks the test path, with credentials, for the health of the service. A response of any status is a result and no
-// error.
+// Test asks the test path, with credentials, for the health of the service. A response of any status is a result and
+// no error.
 func (c *Connection) Test(ctx context.Context) (TestResult, error) {
 	if c.config.testPath == "" {
 		return TestResult{}, ErrNoTestPath

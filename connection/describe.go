@@ -65,8 +65,8 @@ type PoolDescription struct {
 	// Certificate is that of the client: its subject and the end of its validity; "" without one.
 	Certificate string
 	PinnedKeys  []string
-	// ReloadInterval is how often certificates and passwords are read again. ReloadError is what the last reading failed
-	// for; "" if it did not.
+	// ReloadInterval is how often certificates and passwords are read again. ReloadError is what the last reading
+	// failed for; "" if it did not.
 	ReloadInterval      time.Duration
 	ReloadError         string
 	PublicAddressesOnly bool

@@ -15,8 +15,8 @@ import (
 	"github.com/restconn/restconn/internal/redact"
 )
 
-// DialFunc makes a connection, as net.Dialer.DialContext does. It is called by several goroutines at once. Its context is
-// not that of a request: it lives a second longer, since another request may use the connection.
+// DialFunc makes a connection, as net.Dialer.DialContext does. It is called by several goroutines at once. Its
+// context is not that of a request: it lives a second longer, since another request may use the connection.
 type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // WithDialContext makes the TCP connections, also those to proxies, with dial, in the place of a net.Dialer.
@@ -31,8 +31,8 @@ func WithDialContext(dial DialFunc) Option {
 }
 
 // WithConnectTo connects to host and port where the base URL's own were meant. What is sent stays the same: the Host
-// field, and the name in the TLS handshake that the certificate is checked for. Beside a proxy, which looks up names by
-// itself, it is an error.
+// field, and the name in the TLS handshake that the certificate is checked for. Beside a proxy, which looks up names
+// by itself, it is an error.
 func WithConnectTo(host string, port int) Option {
 	return option{"WithConnectTo", func(cfg *config) error {
 		addr, err := dialAddress(host, port)
@@ -56,12 +56,12 @@ func dialAddress(host string, port int) (string, error) {
 
 // WithPublicAddressesOnly refuses to connect to addresses that are not public: loopback, private and link-local ones,
 // and those that embed one, wherever the URL comes from: redirects and links of next pages among them. What counts is
-// the address that the name was resolved to, so that a name that resolves differently the next time is of no use to an
-// attacker (server-side request forgery by DNS rebinding). It holds for token calls as well.
+// the address that the name was resolved to, so that a name that resolves differently the next time is of no use to
+// an attacker (server-side request forgery by DNS rebinding). It holds for token calls as well.
 //
 // Behind a proxy, which looks up names by itself, it cannot hold, and is an error; a proxy in the environment counts:
-// set ProxyNone in [WithProxy] and [WithTokenProxy]. Beside [WithDialContext] the connection is made first, and closed
-// before anything is sent. Beside [WithTransport] it is an error.
+// set ProxyNone in [WithProxy] and [WithTokenProxy]. Beside [WithDialContext] the connection is made first, and
+// closed before anything is sent. Beside [WithTransport] it is an error.
 func WithPublicAddressesOnly() Option {
 	return option{"WithPublicAddressesOnly", func(cfg *config) error {
 		cfg.pool.publicOnly = true
@@ -87,8 +87,8 @@ func (e *AddressError) Error() string {
 func (e *AddressError) Unwrap() error { return e.Err }
 
 // WithMaxConnLifetime sends no request on a connection of more than that age, so that a change in the name service or
-// behind a load balancer is noticed. What is under way on it goes on. By default a connection is used for as long as it
-// works. All connections of a pool are replaced together, up to a tenth of the time earlier, at random.
+// behind a load balancer is noticed. What is under way on it goes on. By default a connection is used for as long as
+// it works. All connections of a pool are replaced together, up to a tenth of the time earlier, at random.
 func WithMaxConnLifetime(d time.Duration) Option {
 	return option{"WithMaxConnLifetime", func(cfg *config) error {
 		if d <= 0 {

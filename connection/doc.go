@@ -20,8 +20,8 @@
 //   - An attempt takes at most 60 s, a stream or an upload at most 60 s without a byte. See [Timeouts].
 //   - A response body is read into memory up to 32 MiB after decompression. See [WithMaxBody].
 //   - Certificates are verified, with the system's roots; TLS 1.2 is the least. HTTP/2 is spoken where the server
-//     offers it, and a connection that is dead is found out within 25 s. See [WithTrustedCA], [WithClientCertificate] and
-//     [WithHTTPVersion].
+//     offers it, and a connection that is dead is found out within 25 s. See [WithTrustedCA],
+//     [WithClientCertificate] and [WithHTTPVersion].
 //   - The proxy is that of the environment, which is read when the connection is opened; what cannot be read is an
 //     error. See [WithProxy].
 //   - Nothing is logged. What is logged on request shows headers by allow-list and no queries; bodies
@@ -30,6 +30,6 @@
 //
 // # Pipeline
 //
-// From the outside in: caller middleware, retry, attempt and its time limit, redirects, rate limit, attempt middleware,
-// cookies, authentication, log, transport.
+// From the outside in: caller middleware, retry, attempt and its time limit, redirects, rate limit, attempt
+// middleware, cookies, authentication, log, transport.
 package connection

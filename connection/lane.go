@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/restconn/restconn/internal/sendonce"
@@ -38,12 +39,14 @@ type lane struct {
 	version    HTTPVersion
 	secure     *tls.Config // of handshakes with servers
 	roots      *x509.CertPool
-	proxies    sync.Map // host and port of an HTTP proxy to its URL: those that plain http goes through
+	open       atomic.Int64 // connections
+	http2      sync.Map     // hosts of URLs that have spoken HTTP/2
+	proxies    sync.Map     // host and port of an HTTP proxy to its URL: those that plain http goes through
 }
 
 // newLane returns a lane. net/http keeps two idle connections per host, and under parallel load opens a new one for
 // most requests; this one keeps enough of them.
-func newLane(g *generation, key laneKey) *lane {
+func newLane(g *generation, key laneKey, via *url.URL) *lane {
 	p := g.pool
 	l := &lane{pool: p, generation: g, token: key.token, route: g.proxy, roots: g.roots}
 	if key.token {
@@ -54,7 +57,7 @@ func newLane(g *generation, key laneKey) *lane {
 			l.roots = v.roots
 		}
 		if v.proxy != nil {
-			l.route = v.proxy
+			l.route = only(via)
 		}
 	}
 	if l.version = HTTP2Preferred; key.home {
@@ -122,7 +125,7 @@ func (l *lane) roundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || u == nil {
 		return resp, err
 	}
-	discard(resp)
+	discardSoon(resp)
 	return nil, &ProxyError{Proxy: u.Host, Status: resp.StatusCode, Err: tunnel.Refused(resp)}
 }
 
@@ -130,13 +133,18 @@ func (l *lane) roundTrip(req *http.Request) (*http.Response, error) {
 func (l *lane) send(req *http.Request) (*http.Response, error) {
 	speaksHTTP2 := l.version != HTTP11 && req.URL.Scheme == "https" || l.version == HTTP2Unencrypted
 	if speaksHTTP2 && onlyOnce(req) {
-		return sendonce.RoundTrip(l.transport, req)
+		_, known := l.http2.Load(strings.ToLower(req.URL.Host))
+		resp, err := sendonce.RoundTrip(l.transport, req, known || !l.version.protocols().HTTP1())
+		if errors.Is(err, errDials) {
+			err = &dialError{err} // there would have been no other connection had the server processed it
+		}
+		return resp, err
 	}
 	return l.transport.RoundTrip(req)
 }
 
-// plainProxy tells net/http where requests over plain http go that are not for a server itself. All other ways through
-// a proxy begin in the dialer. net/http is not to speak TLS with a proxy: it would do so as with the service.
+// plainProxy tells net/http where requests over plain http go that are not for a server itself. All other ways
+// through a proxy begin in the dialer. net/http is not to speak TLS with a proxy: it would do so as with the service.
 func (l *lane) plainProxy(req *http.Request) (*url.URL, error) {
 	if l.route == nil || req.URL.Scheme != "http" {
 		return nil, nil //nolint:nilnil // as net/http wants it
@@ -145,11 +153,16 @@ func (l *lane) plainProxy(req *http.Request) (*url.URL, error) {
 	if err != nil || u == nil || strings.HasPrefix(u.Scheme, "socks") {
 		return nil, err
 	}
+	if l.version == HTTP2Unencrypted {
+		return nil, errUnencryptedProxy
+	}
 	l.proxies.LoadOrStore(u.Host, u)
 	plain := *u
 	plain.Scheme = "http"
 	return &plain, nil
 }
+
+var errUnencryptedProxy = errors.New("HTTP2Unencrypted does not go through an HTTP proxy")
 
 // dialPlain makes the connection for a request over plain http.
 func (l *lane) dialPlain(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -185,7 +198,12 @@ func (l *lane) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	return l.handshake(ctx, conn, addr, l.secure)
+	conn, err = l.handshake(ctx, conn, addr, l.secure)
+	if secured, ok := conn.(*tls.Conn); ok && secured.ConnectionState().NegotiatedProtocol == "h2" {
+		l.http2.Store(addr, true)
+		l.http2.Store(strings.TrimSuffix(addr, ":443"), true)
+	}
+	return conn, err
 }
 
 // handshake speaks TLS on conn, and closes it if that fails.
@@ -207,8 +225,8 @@ func (l *lane) speakTLS(ctx context.Context, conn net.Conn, addr string, cfg *tl
 	return secured, nil
 }
 
-// handshakeError says what is wrong where a server speaks no TLS, or in it not what the client wants (RFC 7301, section
-// 3.2).
+// handshakeError says what is wrong where a server speaks no TLS, or in it not what the client wants (RFC 7301,
+// section 3.2).
 func handshakeError(err error, version HTTPVersion) error {
 	record, ok := errors.AsType[tls.RecordHeaderError](err)
 	if ok && string(record.RecordHeader[:]) == "HTTP/" {
@@ -234,8 +252,11 @@ func (l *lane) connect(ctx context.Context, network, scheme, addr string) (net.C
 	if err != nil {
 		return nil, err
 	}
-	if u == nil || scheme == "http" && !strings.HasPrefix(u.Scheme, "socks") {
+	if u == nil {
 		return l.dial(ctx, network, addr)
+	}
+	if scheme == "http" && !proxiesAll(u) { // net/http was to go there by itself
+		return nil, errPastProxy
 	}
 	conn, err := l.reach(ctx, network, u)
 	if err != nil {
@@ -255,8 +276,10 @@ func (l *lane) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	return l.generation.count(conn), nil
+	return l.count(conn), nil
 }
+
+var errPastProxy = errors.New("the request would go past its proxy")
 
 // reach makes a connection to a proxy.
 func (l *lane) reach(ctx context.Context, network string, u *url.URL) (net.Conn, error) {

@@ -78,8 +78,8 @@ func WithUserAgent(agent string) Option {
 	}}
 }
 
-// WithRetry sets the retry policy. By default nothing is retried. It is about requests to the service: whether a token
-// exchange is repeated, auth.Retries says.
+// WithRetry sets the retry policy. By default nothing is retried. It is about requests to the service: whether a
+// token exchange is repeated, auth.Retries says.
 func WithRetry(r Retry) Option {
 	return option{"WithRetry", func(cfg *config) error {
 		cfg.retry = r.withDefaults()
@@ -126,8 +126,8 @@ func WithTrustedOrigins(origins ...string) Option {
 	}}
 }
 
-// WithInsecureHTTP lets credentials go over plain http, where everybody on the way can read them. Without it that is an
-// error, except to loopback addresses.
+// WithInsecureHTTP lets credentials go over plain http, where everybody on the way can read them. Without it that is
+// an error, except to loopback addresses.
 func WithInsecureHTTP() Option {
 	return option{"WithInsecureHTTP", func(cfg *config) error {
 		cfg.insecureHTTP = true
@@ -148,8 +148,9 @@ func WithLogger(l *slog.Logger) Option {
 	}}
 }
 
-// WithDebug is [WithLogger] with up to 10 KiB of each body in the record, in which the values of fields that sound like
-// secrets and the credentials of the request are masked. The record is written when the response body has been closed.
+// WithDebug is [WithLogger] with up to 10 KiB of each body in the record, in which the values of fields that sound
+// like secrets and the credentials of the request are masked. The record is written when the response body has been
+// closed.
 func WithDebug(l *slog.Logger) Option {
 	return option{"WithDebug", func(cfg *config) error {
 		if l == nil {
@@ -195,8 +196,8 @@ func WithCodec(codec Codec) Option {
 	}}
 }
 
-// WithMaxBody sets how many bytes of a response body, after decompression, are read into memory. The default is 32 MiB.
-// A longer one is an error and not cut short. Streams are not bounded.
+// WithMaxBody sets how many bytes of a response body, after decompression, are read into memory. The default is 32
+// MiB. A longer one is an error and not cut short. Streams are not bounded.
 func WithMaxBody(n int64) Option {
 	return option{"WithMaxBody", func(cfg *config) error {
 		if n <= 0 {
@@ -207,10 +208,10 @@ func WithMaxBody(n int64) Option {
 	}}
 }
 
-// WithMaxConnsPerHost bounds the connections per host, those in use included: a request over it waits. By default there
-// is no bound, because with one a caller with many open streams hangs. Requests that must not share connections (token
-// calls, those that do not verify certificates, those after a reload) are counted apart. Beside WithTransport or
-// WithHTTPClient it is an error.
+// WithMaxConnsPerHost bounds the connections per host, those in use included: a request over it waits. By default
+// there is no bound, because with one a caller with many open streams hangs. Requests that must not share connections
+// (token calls, those that do not verify certificates, those after a reload) are counted apart. Beside WithTransport
+// or WithHTTPClient it is an error.
 func WithMaxConnsPerHost(n int) Option {
 	return option{"WithMaxConnsPerHost", func(cfg *config) error {
 		if n <= 0 {
@@ -221,7 +222,9 @@ func WithMaxConnsPerHost(n int) Option {
 	}}
 }
 
-// WithTransport sends requests through rt. It is used as it is and never closed: proxies, TLS and pooling are up to it.
+// WithTransport sends requests through rt. It is used as it is and never closed: proxies, TLS and pooling are up to
+// it. A POST, or another request that may be sent only once, comes to it without GetBody over https: an
+// http.Transport in it would send the request again where it is not safe.
 func WithTransport(rt http.RoundTripper) Option {
 	return option{"WithTransport", func(cfg *config) error {
 		if rt == nil {

@@ -258,7 +258,8 @@ func TestPinOption(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if d := conn.Describe(); !slices.Equal(d.Pool.PinnedKeys, []string{want, want}) || !strings.Contains(d.String(), want) {
+	d := conn.Describe()
+	if !slices.Equal(d.Pool.PinnedKeys, []string{want, want}) || !strings.Contains(d.String(), want) {
 		t.Errorf("the description is\n%s", d)
 	}
 	_, err = conn.With(connection.WithPinnedKeys(want))

@@ -72,8 +72,8 @@ type material struct {
 }
 
 // generation is a set of transports that are made with the same material. When it ends, another one takes its place,
-// and its connections are closed as they become idle; of HTTP/2, one that was busy at that moment once it has been idle
-// for idleConnTimeout.
+// and its connections are closed as they become idle; of HTTP/2, one that was busy at that moment once it has been
+// idle for idleConnTimeout.
 type generation struct {
 	material
 
@@ -95,12 +95,14 @@ type laneKey struct {
 	token    bool // it is a token call
 	insecure bool // certificates are not checked
 	variant  *variant
+	via      fingerprint // of the proxy that the variant has chosen for the request
 }
 
 // variant is what a token flow has asked for beside what the connection has.
 type variant struct {
 	roots *x509.CertPool // nil for those of the connection
-	proxy route          // nil for that of the connection
+	proxy proxyFunc      // nil for that of the connection
+	gone  atomic.Bool    // the flow needs it no longer
 }
 
 // lanes is how many keys there are without a variant.
@@ -311,14 +313,14 @@ func (m *material) equal(other *material) bool {
 		(m.roots == other.roots || m.roots != nil && other.roots != nil && m.roots.Equal(other.roots))
 }
 
-// lane returns the transport for requests of that key.
-func (g *generation) lane(key laneKey) *lane {
+// lane returns the transport for requests of that key. via is the proxy that the variant has chosen.
+func (g *generation) lane(key laneKey, via *url.URL) *lane {
 	if key.variant == nil {
 		slot := &g.lanes[key.index()]
 		if l := slot.Load(); l != nil {
 			return l
 		}
-		slot.CompareAndSwap(nil, newLane(g, key))
+		slot.CompareAndSwap(nil, newLane(g, key, nil))
 		return slot.Load()
 	}
 	g.mu.Lock()
@@ -326,10 +328,16 @@ func (g *generation) lane(key laneKey) *lane {
 	if g.derived == nil {
 		g.derived = make(map[laneKey]*lane)
 	}
-	if g.derived[key] == nil {
-		g.derived[key] = newLane(g, key)
+	if l := g.derived[key]; l != nil {
+		return l
 	}
-	return g.derived[key]
+	l := newLane(g, key, via)
+	if key.variant.gone.Load() { // nobody would close its connections
+		l.transport.DisableKeepAlives = true
+		return l
+	}
+	g.derived[key] = l
+	return l
 }
 
 // closeIdle closes the connections that nobody uses.
@@ -346,21 +354,31 @@ func (g *generation) closeIdle() {
 	}
 }
 
-// forget closes and drops the transports of a variant.
+// forget closes and drops the transports of a variant, as soon as nobody uses their connections.
 func (p *pool) forget(v *variant) {
+	v.gone.Store(true)
 	g := p.current.Load()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	busy := false
 	for key, l := range g.derived {
-		if key.variant == v {
-			l.transport.CloseIdleConnections()
-			delete(g.derived, key)
+		if key.variant != v {
+			continue
 		}
+		l.transport.CloseIdleConnections()
+		if l.open.Load() == 0 {
+			delete(g.derived, key)
+		} else {
+			busy = true
+		}
+	}
+	if busy {
+		time.AfterFunc(sweepEvery, func() { p.forget(v) })
 	}
 }
 
-// roundTrip sends a request.
-func (p *pool) roundTrip(req *http.Request, key laneKey) (*http.Response, error) {
+// roundTrip sends a request. via is the proxy that the variant of the key has chosen.
+func (p *pool) roundTrip(req *http.Request, key laneKey, via *url.URL) (*http.Response, error) {
 	if p.custom != nil {
 		return p.sendCustom(req)
 	}
@@ -368,7 +386,7 @@ func (p *pool) roundTrip(req *http.Request, key laneKey) (*http.Response, error)
 	if err != nil {
 		return nil, refuse(req, err)
 	}
-	return g.lane(key).roundTrip(req)
+	return g.lane(key, via).roundTrip(req)
 }
 
 // warn says once, to the first who listens, that certificates are not checked.
@@ -384,14 +402,14 @@ func (p *pool) warn(ctx context.Context, l *slog.Logger) {
 
 // sendCustom sends a request with the caller's transport.
 func (p *pool) sendCustom(req *http.Request) (*http.Response, error) {
-	if _, known := p.custom.(*http.Transport); known && req.URL.Scheme == "https" && onlyOnce(req) {
-		return sendonce.RoundTrip(p.custom, req)
+	if req.URL.Scheme == "https" && onlyOnce(req) { // there may be an http.Transport somewhere in it
+		return sendonce.RoundTrip(p.custom, req, false)
 	}
 	return p.custom.RoundTrip(req)
 }
 
-// leave says that a connection is closed. It closes what nobody uses, if that is the pool's own; where no connection is
-// left, also what is in use now, once it is not.
+// leave says that a connection is closed. It closes what nobody uses, if that is the pool's own; where no connection
+// is left, also what is in use now, once it is not.
 func (p *pool) leave() {
 	p.users.Add(-1)
 	if p.custom == nil && p.drained.Load() {

@@ -73,7 +73,8 @@ func testStreamOverSwap(t *testing.T, offers []string) {
 	var identity rotating
 	first, second := n.Certificate("first.test"), n.Certificate("second.test")
 	identity.current.Store(&first)
-	conn := connect(t, s.URL, n.Option(), connection.WithClientCertificate(&identity), connection.WithReloadInterval(time.Second))
+	conn := connect(t, s.URL, n.Option(), connection.WithClientCertificate(&identity),
+		connection.WithReloadInterval(time.Second))
 	resp, err := request.Get(conn, "/slow").Stream(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -24,9 +24,9 @@ type ProxyMode string
 
 // The modes.
 const (
-	// ProxyPlatform, the default, takes what the environment says when the connection is opened: HTTP_PROXY, HTTPS_PROXY
-	// and NO_PROXY, in capitals or not, or the [Runtime] in its place. A value that cannot be read is an error: never a
-	// silent connection past the proxy. This machine's own loopback addresses are reached directly.
+	// ProxyPlatform, the default, takes what the environment says when the connection is opened: HTTP_PROXY,
+	// HTTPS_PROXY and NO_PROXY, in capitals or not, or the [Runtime] in its place. A value that cannot be read is an
+	// error: never a silent connection past the proxy. This machine's own loopback addresses are reached directly.
 	ProxyPlatform ProxyMode = "platform"
 	// ProxyNone sends requests directly, whatever the environment says.
 	ProxyNone ProxyMode = "none"
@@ -36,8 +36,8 @@ const (
 
 // Proxy says through what requests are sent. The zero Proxy is that of the platform.
 //
-// User and Password go to the proxy, and to it only, as Basic credentials (RFC 7617) or those of SOCKS5 (RFC 1929). The
-// client certificate of [WithClientCertificate] and pinned keys are the service's business and not the proxy's.
+// User and Password go to the proxy, and to it only, as Basic credentials (RFC 7617) or those of SOCKS5 (RFC 1929).
+// The client certificate of [WithClientCertificate] and pinned keys are the service's business and not the proxy's.
 type Proxy struct {
 	// Mode is ProxyPlatform if it is empty. The other fields are for ProxyCustom only.
 	Mode ProxyMode
@@ -91,8 +91,8 @@ func (e *ProxyError) Error() string {
 	return text
 }
 
-// ErrProxyLogin means that a proxy wants a user and a password, or others than it was given: an HTTP proxy that answers
-// 407, or a SOCKS5 proxy that does not let the user in. A [*ProxyError] matches it.
+// ErrProxyLogin means that a proxy wants a user and a password, or others than it was given: an HTTP proxy that
+// answers 407, or a SOCKS5 proxy that does not let the user in. A [*ProxyError] matches it.
 var ErrProxyLogin = errors.New("the proxy does not accept the user and the password, or wants some")
 
 // Is makes errors.Is(err, ErrProxyLogin) true where that is the reason.
@@ -190,6 +190,13 @@ type route func(u *url.URL) (*url.URL, error)
 // fingerprint tells one proxy from another, password included, without holding it.
 type fingerprint [sha256.Size]byte
 
+func fingerprintOf(proxy *url.URL) fingerprint {
+	if proxy == nil {
+		return fingerprint{}
+	}
+	return sha256.Sum256([]byte(proxy.String()))
+}
+
 // openProxy reads what a proxy needs. It returns the way of requests, and what changes with it.
 func (p *pool) openProxy(ctx context.Context, option string, proxy Proxy, platform route) (route, fingerprint, error) {
 	switch proxy.Mode {
@@ -205,7 +212,7 @@ func (p *pool) openProxy(ctx context.Context, option string, proxy Proxy, platfo
 		if err != nil {
 			return nil, fingerprint{}, &OptionError{Option: option, Err: err}
 		}
-		return func(*url.URL) (*url.URL, error) { return u, nil }, sha256.Sum256([]byte(u.String())), nil
+		return only(u), fingerprintOf(u), nil
 	}
 	return nil, fingerprint{}, nil // New has refused it
 }
@@ -224,18 +231,26 @@ func (p Proxy) open(ctx context.Context) (*url.URL, error) {
 	return proxyenv.Check(u)
 }
 
-// chosen returns the route of a proxy that a token flow has chosen itself, which may be any URL.
-func chosen(proxy func(*http.Request) (*url.URL, error)) route {
-	return func(u *url.URL) (*url.URL, error) {
-		via, err := proxy(&http.Request{Method: http.MethodPost, URL: u, Host: u.Host, Header: make(http.Header)})
-		if err != nil || via == nil {
-			return nil, err
-		}
-		if via, err = proxyenv.Check(via); err != nil {
-			return nil, &OptionError{Option: "Endpoint.Proxy", Err: err}
-		}
-		return via, nil
+// only is the route through one proxy, or through none if that is nil.
+func only(proxy *url.URL) route {
+	if proxy == nil {
+		return nil
 	}
+	return func(*url.URL) (*url.URL, error) { return proxy, nil }
+}
+
+// proxyFunc is the choice of a token flow, which may be any URL. It is asked once for each call.
+type proxyFunc func(*http.Request) (*url.URL, error)
+
+func (f proxyFunc) choose(req *http.Request) (*url.URL, error) {
+	via, err := f(req)
+	if err != nil || via == nil {
+		return nil, err
+	}
+	if via, err = proxyenv.Check(via); err != nil {
+		return nil, &OptionError{Option: "Endpoint.Proxy", Err: err}
+	}
+	return via, nil
 }
 
 // asksEnvironment reports whether the environment tells the proxy of anything.

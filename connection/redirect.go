@@ -35,7 +35,7 @@ func (s redirectStage) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		next, err := x.follow(req, resp, followed < most)
 		if err != nil {
-			discard(resp)
+			discardSoon(resp)
 			return nil, err
 		}
 		if next == nil {
@@ -55,8 +55,8 @@ func isRedirect(resp *http.Response) bool {
 	return false
 }
 
-// follow returns the request that a redirect asks for; nil if the redirect itself is the answer to give, since its body
-// cannot be sent again.
+// follow returns the request that a redirect asks for; nil if the redirect itself is the answer to give, since its
+// body cannot be sent again.
 func (x *Exchange) follow(req *http.Request, resp *http.Response, allowed bool) (*http.Request, error) {
 	target, err := location(x.bare().URL, resp)
 	if err != nil {

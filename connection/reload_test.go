@@ -158,7 +158,7 @@ func TestReloadIdentity(t *testing.T) {
 
 func TestReloadTiming(t *testing.T) {
 	t.Parallel()
-	bubble(t, "B3 the source is asked as often as WithReloadInterval says, and only where there are requests", func(t *testing.T) {
+	bubble(t, "B3 the source is asked as often as is said, and only where there are requests", func(t *testing.T) {
 		const every = 7*time.Minute + 3*time.Second
 		r := rotate(t, "http/1.1", connection.WithReloadInterval(every))
 		r.called(1)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
+
+	"github.com/restconn/restconn/internal/wait"
 )
 
 // onlyOnce reports whether the server must not get the request twice. A token call never is to be repeated: a refresh
@@ -13,9 +16,15 @@ func onlyOnce(req *http.Request) bool {
 	return x == nil || !x.repeatable(req)
 }
 
-// mostDials is how many connections are made for one hop: net/http makes a second one where another request has taken
-// the first. Without a bound it would go on for ever with a request that may be sent again.
-const mostDials = 4
+const (
+	// mostDials is how many connections are made for one hop. net/http makes another one where a request of somebody
+	// else has taken the first, which happens often on servers that take few requests at once. Without a bound it
+	// would go on for ever where a server ends every connection that the request is sent on.
+	mostDials = 32
+	// quickDials are made at once, and each one after them a little later than the one before.
+	quickDials = 4
+	dialPause  = 5 * time.Millisecond
+)
 
 var errDials = errors.New("the server ends every connection that the request is sent on")
 
@@ -23,8 +32,14 @@ var errDials = errors.New("the server ends every connection that the request is 
 // request's.
 func mayDial(ctx context.Context) error {
 	x, ok := ctx.Value(exchangeKey{}).(*Exchange)
-	if ok && x.dials.Add(1) > mostDials {
+	if !ok {
+		return nil
+	}
+	switch n := x.dials.Add(1); {
+	case n > mostDials:
 		return errDials
+	case n > quickDials:
+		return wait.For(ctx, time.Duration(n-quickDials)*dialPause)
 	}
 	return nil
 }

@@ -38,18 +38,19 @@ func (g *generation) watch() {
 	}
 }
 
-// count makes conn one of the connections of the generation.
-func (g *generation) count(conn net.Conn) net.Conn {
-	g.census.open.Add(1)
-	g.watch()
-	return &countedConn{Conn: conn, census: &g.census}
+// count makes conn one of the connections of the lane and its generation.
+func (l *lane) count(conn net.Conn) net.Conn {
+	l.open.Add(1)
+	l.generation.census.open.Add(1)
+	l.generation.watch()
+	return &countedConn{Conn: conn, lane: l}
 }
 
 // countedConn is a connection that is counted until it is closed.
 type countedConn struct {
 	net.Conn
 
-	census *census
+	lane   *lane
 	closed atomic.Bool
 }
 
@@ -58,7 +59,8 @@ func (c *countedConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Co
 
 func (c *countedConn) Close() error {
 	if !c.closed.Swap(true) {
-		c.census.open.Add(-1)
+		c.lane.open.Add(-1)
+		c.lane.generation.census.open.Add(-1)
 	}
 	return c.Conn.Close()
 }

@@ -23,9 +23,9 @@ import (
 //
 // Never retried: a response body that breaks off after its headers, authentication errors, refused redirects,
 // certificate errors, what a proxy refuses with a 4xx or as a wrong login, addresses that are not public, a body that
-// cannot be opened (again), a [*RateLimitError], the end of the caller's context. A wait that would outlast the caller's
-// deadline or the total limit is not begun: the call ends at once with what is at hand. So does one whose host has used
-// up its retry budget: see [RetryBudget].
+// cannot be opened (again), a [*RateLimitError], the end of the caller's context. A wait that would outlast the
+// caller's deadline or the total limit is not begun: the call ends at once with what is at hand. So does one whose
+// host has used up its retry budget: see [RetryBudget].
 type Retry struct {
 	// Max is the greatest number of retries after the first attempt. 0, the default, means one attempt.
 	Max int
@@ -34,17 +34,17 @@ type Retry struct {
 	// On tells which outcomes are worth another attempt. The default is [OnServerErrors]: 429 is not among them.
 	On Condition
 	// Silent408 sends an attempt that is answered with 408 (RFC 9110, section 15.5.9) once more at once, within the
-	// attempt and its time limit. It counts neither in Max nor in the attempts, takes nothing from the [RetryBudget], and
-	// works with Max 0; what comes of it is the outcome of the attempt. The server's 408 is left as it is where the
-	// request may not be repeated, its body can be opened only once, or one of WaitHeaders asks for a wait. The default
-	// is false.
+	// attempt and its time limit. It counts neither in Max nor in the attempts, takes nothing from the [RetryBudget],
+	// and works with Max 0; what comes of it is the outcome of the attempt. The server's 408 is left as it is where
+	// the request may not be repeated, its body can be opened only once, or one of WaitHeaders asks for a wait. The
+	// default is false.
 	Silent408 bool
 	// WaitHeaders are the headers in which the server says how long to wait. Of several the longest wait counts. An
-	// absolute time is compared with the Date of the response, unless that is more than a day off or the response comes
-	// out of a cache. The default, for an empty list, is [DefaultWaitHeaders].
+	// absolute time is compared with the Date of the response, unless that is more than a day off or the response
+	// comes out of a cache. The default, for an empty list, is [DefaultWaitHeaders].
 	WaitHeaders []WaitHeader
-	// MaxRetryAfter is the longest wait of WaitHeaders that is obeyed. Within it, the server's delay is a floor for an
-	// attempt that is made anyway; past it the call ends at once with the response at hand. The default is 60 s.
+	// MaxRetryAfter is the longest wait of WaitHeaders that is obeyed. Within it, the server's delay is a floor for
+	// an attempt that is made anyway; past it the call ends at once with the response at hand. The default is 60 s.
 	MaxRetryAfter time.Duration
 	// IgnoreRetryAfter makes the client wait as Wait says, whatever the server asks for in any of WaitHeaders.
 	IgnoreRetryAfter bool
@@ -112,10 +112,12 @@ func refusedByProxy(err error) bool {
 }
 
 // alerted reports whether the server has ended the handshake because of a certificate: the client's, or that there is
-// none. crypto/tls tells that in a text (RFC 8446, section 6.2).
+// none. crypto/tls tells that in a text (RFC 8446, section 6.2). In TLS 1.2, that there is none is a handshake
+// failure (RFC 5246, section 7.4.6).
 func alerted(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "remote error" && strings.Contains(op.Error(), "certificate")
+	return ok && op.Op == "remote error" &&
+		(strings.Contains(op.Error(), "certificate") || strings.HasSuffix(op.Error(), "handshake failure"))
 }
 
 func as[T error](err error) bool {

@@ -233,7 +233,7 @@ func (r *reach) reset() {
 
 // missed reports whether the server has certainly not seen the request.
 func (r *reach) missed(err error) bool {
-	if as[*sendonce.UnprocessedError](err) {
+	if as[*sendonce.UnprocessedError](err) || as[*dialError](err) && errors.Is(err, errDials) {
 		return true
 	}
 	if r.got.Load() {

@@ -19,7 +19,8 @@ type Runtime struct {
 	Port int
 	// Proxy is what [ProxyPlatform] means in this runtime. The zero Proxy is that of the environment.
 	Proxy Proxy
-	// NoProxy says that there are no proxies in this runtime: the environment is not asked, and a custom one is an error.
+	// NoProxy says that there are no proxies in this runtime: the environment is not asked, and a custom one is an
+	// error.
 	NoProxy bool
 }
 
@@ -71,7 +72,8 @@ func (cfg *config) enterRuntime() error {
 	var errs []error
 	twice := func(wrong bool, by string) {
 		if wrong {
-			errs = append(errs, &OptionError{Option: withRuntime, Err: errors.New("it sets how connections are made, and so does " + by)})
+			why := errors.New("it sets how connections are made, and so does " + by)
+			errs = append(errs, &OptionError{Option: withRuntime, Err: why})
 		}
 	}
 	twice(r.DialContext != nil && c.dial != nil, "WithDialContext")

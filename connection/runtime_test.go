@@ -195,15 +195,15 @@ func poolOptions(t *testing.T) map[string]connection.Option {
 	cert := n.Certificate("client.example.test")
 	return map[string]connection.Option{
 		"WithDialContext":         connection.WithDialContext(n.Dial),
-		"WithConnectTo":            connection.WithConnectTo("10.1.2.3", 9443),
+		"WithConnectTo":           connection.WithConnectTo("10.1.2.3", 9443),
 		"WithPublicAddressesOnly": connection.WithPublicAddressesOnly(),
 		"WithMaxConnLifetime":     connection.WithMaxConnLifetime(time.Hour),
 		"WithProxy":               connection.WithProxy(connection.Proxy{Mode: connection.ProxyNone}),
 		"WithTokenProxy":          connection.WithTokenProxy(connection.Proxy{Mode: connection.ProxyNone}),
 		"WithRuntime":             connection.WithRuntime("zone", connection.Runtimes{"zone": {NoProxy: true}}),
 		"WithTrustedCA":           connection.WithTrustedCA(n.Authority()),
-		"WithClientCertificate":            connection.WithClientCertificate(connection.StaticCertificate(cert)),
-		"WithReloadInterval":              connection.WithReloadInterval(time.Hour),
+		"WithClientCertificate":   connection.WithClientCertificate(connection.StaticCertificate(cert)),
+		"WithReloadInterval":      connection.WithReloadInterval(time.Hour),
 		"WithPinnedKeys":          connection.WithPinnedKeys(connection.PinOf(cert.Leaf)),
 		"WithHTTPVersion":         connection.WithHTTPVersion(connection.HTTP11),
 		"WithMaxConnsPerHost":     connection.WithMaxConnsPerHost(3),
@@ -338,7 +338,8 @@ func TestHostPort(t *testing.T) {
 				t.Errorf("%q %d: error %v", host, port, err)
 			}
 		}
-		_, err := connection.New(apiOrigin, directly, connection.WithConnectTo("a.test", 80), connection.WithProxy(viaProxy()))
+		_, err := connection.New(apiOrigin, directly, connection.WithConnectTo("a.test", 80),
+			connection.WithProxy(viaProxy()))
 		if got := optionFaults(err); !slices.Equal(got, []string{"WithConnectTo"}) {
 			t.Errorf("error %v", err)
 		}

@@ -10,15 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"regexp"
 	"time"
 )
 
 // CertificateSource tells the client certificate of a connection, with its private key. *keystore.Store is one.
 //
-// Identity is called by [New], and after that as often as [WithReloadInterval] says. ctx ends after 30 s. An answer that is
-// equal to the one before changes nothing; what was returned is not to be changed. It is never called twice at once for
-// one connection; its errors hold no secret.
+// Identity is called by [New], and after that as often as [WithReloadInterval] says. ctx ends after 30 s. An answer
+// that is equal to the one before changes nothing; what was returned is not to be changed. It is never called twice
+// at once for one connection; its errors hold no secret.
 type CertificateSource interface {
 	Identity(ctx context.Context) (*tls.Certificate, error)
 }
@@ -39,8 +40,8 @@ type RootSource interface {
 	Roots(ctx context.Context) (*x509.CertPool, error)
 }
 
-// WithTrustedCA trusts the certificates in the PEM texts, beside those of the system or of [WithRootCAs]. Given again it
-// adds to them. It concerns https only, token calls among it unless they have certificates of their own.
+// WithTrustedCA trusts the certificates in the PEM texts, beside those of the system or of [WithRootCAs]. Given again
+// it adds to them. It concerns https only, token calls among it unless they have certificates of their own.
 func WithTrustedCA(texts ...[]byte) Option {
 	return option{"WithTrustedCA", func(cfg *config) error { return cfg.trustPEM("WithTrustedCA", texts) }}
 }
@@ -110,9 +111,9 @@ func WithRootCAs(src RootSource) Option {
 	}}
 }
 
-// WithClientCertificate proves with a client certificate who the client is (mutual TLS). It is shown to the origins of this
-// connection and to token servers, if they ask for it: not where a redirect leads elsewhere, and not to proxies. It
-// does not take the place of [WithAuth].
+// WithClientCertificate proves with a client certificate who the client is (mutual TLS). It is shown to the origins
+// of this connection and to token servers, if they ask for it: not where a redirect leads elsewhere, and not to
+// proxies. It does not take the place of [WithAuth].
 func WithClientCertificate(src CertificateSource) Option {
 	return option{"WithClientCertificate", func(cfg *config) error {
 		if src == nil {
@@ -123,11 +124,11 @@ func WithClientCertificate(src CertificateSource) Option {
 	}}
 }
 
-// WithReloadInterval sets how often the sources of [WithClientCertificate], [WithRootCAs] and of proxy passwords are asked for news: when
-// a request is sent, and the last time was that long ago. The default is one minute; [NoTimeout] means never again.
-// What is new holds from that very request on, and the connections that were made before are closed when they are idle.
-// If a source fails, what was there before stays, a warning is logged, and [Connection.Describe] shows it. A request
-// waits at most 5 s for a source.
+// WithReloadInterval sets how often the sources of [WithClientCertificate], [WithRootCAs] and of proxy passwords are
+// asked for news: when a request is sent, and the last time was that long ago. The default is one minute; [NoTimeout]
+// means never again. What is new holds from that very request on, and the connections that were made before are
+// closed when they are idle. If a source fails, what was there before stays, a warning is logged, and
+// [Connection.Describe] shows it. A request waits at most 5 s for a source.
 func WithReloadInterval(every time.Duration) Option {
 	return option{"WithReloadInterval", func(cfg *config) error {
 		if every <= 0 {
@@ -138,10 +139,11 @@ func WithReloadInterval(every time.Duration) Option {
 	}}
 }
 
-// WithInsecureSkipVerify accepts any certificate of the connection's origins and token servers, and with it anybody on
-// the way who reads and changes what is sent. It is for a test against a server with a certificate of its own making;
-// what such a server wants in earnest is [WithTrustedCA]. Public keys are still pinned, if they are. Connections that
-// were made so are never used for requests that verify. A warning is logged once, and [Connection.Describe] shows it.
+// WithInsecureSkipVerify accepts any certificate of the connection's origins and token servers, and with it anybody
+// on the way who reads and changes what is sent. It is for a test against a server with a certificate of its own
+// making; what such a server wants in earnest is [WithTrustedCA]. Public keys are still pinned, if they are.
+// Connections that were made so are never used for requests that verify. A warning is logged once, and
+// [Connection.Describe] shows it.
 func WithInsecureSkipVerify() Option {
 	return option{"WithInsecureSkipVerify", func(cfg *config) error {
 		cfg.insecureTLS = true
@@ -149,7 +151,7 @@ func WithInsecureSkipVerify() Option {
 	}}
 }
 
-// identical reports whether two certificates prove the same: the key is that of the leaf.
+// identical reports whether two certificates prove the same by the same means.
 func identical(a, b *tls.Certificate) bool {
 	if a == nil || b == nil || len(a.Certificate) != len(b.Certificate) {
 		return a == b
@@ -159,7 +161,18 @@ func identical(a, b *tls.Certificate) bool {
 			return false
 		}
 	}
-	return true
+	return sameSigner(a.PrivateKey, b.PrivateKey)
+}
+
+// sameSigner reports whether two keys sign alike. One that lies in hardware may have another session: only the very
+// same object is the same.
+func sameSigner(a, b crypto.PrivateKey) bool {
+	if own, ok := a.(interface {
+		Equal(x crypto.PrivateKey) bool
+	}); ok {
+		return own.Equal(b)
+	}
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.TypeOf(a).Comparable() && a == b
 }
 
 // checkIdentity tells what keeps a certificate from proving anything.

@@ -14,7 +14,7 @@ func TestTLSConfigInternal(t *testing.T) {
 		if key.index() != n {
 			t.Errorf("index of %+v is %d, want %d", key, key.index(), n)
 		}
-		cfg := newLane(&generation{pool: p}, key).secure
+		cfg := newLane(&generation{pool: p}, key, nil).secure
 		if cfg.Renegotiation != tls.RenegotiateNever {
 			t.Error("B10 the server may renegotiate")
 		}

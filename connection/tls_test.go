@@ -553,8 +553,8 @@ func TestTLSIdentityStaysHome(t *testing.T) {
 					if err == nil {
 						t.Errorf("%s, %s %s: it succeeded", name, tls.VersionName(version), protocol)
 					}
-					// In TLS 1.3 the client may write before the alert is there, and learn no more than that it cannot. In
-					// TLS 1.2 a server that gets no certificate says no more than "handshake failure".
+					// In TLS 1.3 the client may write before the alert is there, and learn no more than that it
+					// cannot. In TLS 1.2 a server that gets no certificate says no more than "handshake failure".
 					told := err != nil && strings.HasSuffix(err.Error(), "tls: unknown certificate authority")
 					if version == tls.VersionTLS12 && opts != nil && (!told || srv.Conns() != before+1) {
 						t.Errorf("%s, %s: error %v, %d connections", name, protocol, err, srv.Conns()-before)
@@ -639,7 +639,8 @@ func TestTLSIdentityIsChecked(t *testing.T) {
 	_, err := connection.New(apiOrigin, connection.WithClientCertificate(nil), connection.WithRootCAs(nil))
 	wantOption(t, err, "WithClientCertificate")
 	wantOption(t, err, "WithRootCAs")
-	_, err = connection.New(apiOrigin, connection.WithClientCertificate(&materialSource{}), connection.WithRootCAs(&materialSource{}))
+	_, err = connection.New(apiOrigin, connection.WithClientCertificate(&materialSource{}),
+		connection.WithRootCAs(&materialSource{}))
 	wantOption(t, err, "WithClientCertificate")
 	wantOption(t, err, "WithRootCAs")
 	panics := &materialSource{fail: func(context.Context) error { panic(canary) }}

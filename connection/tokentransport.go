@@ -2,6 +2,7 @@ package connection
 
 import (
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -33,27 +34,48 @@ func (t tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, refuse(req, err)
 	}
-	proxy := t.proxy()
+	via, err := t.choose(req)
+	if err != nil {
+		return nil, refuse(req, err)
+	}
+	proxy := c.pool.current.Load().tokenProxy
+	if t.chooses() {
+		proxy = only(via)
+	}
 	if !o.Secure() && o.Loopback() && !c.config.insecureHTTP && !c.pool.leadsHere(o, proxy) {
 		return nil, refuse(req, ErrInsecure)
 	}
-	if c.pool.config.publicOnly && proxy != nil { // New cannot know of it
-		return nil, refuse(req, &OptionError{Option: "WithPublicAddressesOnly", Err: errProxyResolves})
+	key := laneKey{
+		home: c.trusts(req.URL), own: true, token: true, insecure: c.config.insecureTLS,
+		variant: t.variant, via: fingerprintOf(via),
 	}
-	key := laneKey{home: c.trusts(req.URL), own: true, token: true, insecure: c.config.insecureTLS, variant: t.variant}
 	if key.insecure {
 		c.pool.warn(req.Context(), c.config.log())
 	}
-	resp, err := c.pool.roundTrip(req, key)
+	resp, err := c.pool.roundTrip(req, key, via)
 	return resp, c.pool.timeout(err)
 }
 
-// proxy returns the route of the calls.
-func (t tokenTransport) proxy() route {
-	if t.variant != nil && t.variant.proxy != nil {
-		return t.variant.proxy
+// chooses reports whether the flow chooses the proxy.
+func (t tokenTransport) chooses() bool { return t.variant != nil && t.variant.proxy != nil }
+
+// choose returns the proxy that the flow has chosen for a call; nil for none. New cannot know of it, and so its
+// conflicts are found here.
+func (t tokenTransport) choose(req *http.Request) (*url.URL, error) {
+	if !t.chooses() {
+		return nil, nil //nolint:nilnil // as documented
 	}
-	return t.conn.pool.current.Load().tokenProxy
+	via, err := t.variant.proxy.choose(req)
+	switch c := &t.conn.pool.config; {
+	case err != nil || via == nil:
+		return nil, err
+	case c.publicOnly:
+		return nil, &OptionError{Option: "WithPublicAddressesOnly", Err: errProxyResolves}
+	case c.noProxy:
+		return nil, &OptionError{Option: withRuntime, Err: errors.New("there are no proxies (NoProxy), and auth.Endpoint " +
+			"asks for one")}
+	}
+	return via, nil
 }
 
 // Derive returns a transport with other roots or another proxy, each unless it is nil. The flow that has asked for it
@@ -61,11 +83,7 @@ func (t tokenTransport) proxy() route {
 func (t tokenTransport) Derive(
 	roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error),
 ) http.RoundTripper {
-	v := &variant{roots: roots}
-	if proxy != nil {
-		v.proxy = chosen(proxy)
-	}
-	return tokenTransport{conn: t.conn, variant: v}
+	return tokenTransport{conn: t.conn, variant: &variant{roots: roots, proxy: proxy}}
 }
 
 // CloseIdleConnections closes the idle connections of a derived transport. Those of others belong to the connection.

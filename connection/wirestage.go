@@ -60,8 +60,8 @@ func unconnected(err error) bool {
 	return ok && op.Op == "dial" || as[*tls.CertificateVerificationError](err) || as[tls.RecordHeaderError](err)
 }
 
-// shown returns an error of the transport as it may be shown. One that the source of the request body has returned says
-// nothing of the server's, and what a certificate says is for all to know.
+// shown returns an error of the transport as it may be shown. One that the source of the request body has returned
+// says nothing of the server's, and what a certificate says is for all to know.
 func shown(err error) error {
 	if as[*bodyError](err) || as[*tls.CertificateVerificationError](err) {
 		return redact.Error(err)
@@ -76,7 +76,7 @@ func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
 	if key.insecure {
 		s.pool.warn(req.Context(), x.conn.config.log())
 	}
-	resp, err := s.pool.roundTrip(req, key)
+	resp, err := s.pool.roundTrip(req, key, nil)
 	if err == nil && resp == nil {
 		err = errNoResponse
 	}

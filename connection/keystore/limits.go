@@ -1,7 +1,9 @@
 package keystore
 
-// What a file may ask for. Real files are far below: a store of all public roots has 150 certificates and 200 KiB, and
-// tools write between 1 and 600,000 iterations.
+import "context"
+
+// What a file may ask for. Real files are far below: a store of all public roots has 150 certificates and 200 KiB,
+// and tools write between 1 and 600,000 iterations.
 const (
 	maxFile         = 4 << 20
 	maxEntries      = 4096     // entries of a store, blocks of a PEM file
@@ -26,9 +28,13 @@ const (
 type budget struct {
 	most int64 // of one derivation
 	left int64 // of all
+	// over tells whether nobody waits any more.
+	over func() error
 }
 
-func newBudget(most int64) *budget { return &budget{most: most, left: totalFactor * most} }
+func newBudget(ctx context.Context, most int64) *budget {
+	return &budget{most: most, left: totalFactor * most, over: ctx.Err}
+}
 
 // check refuses a count that is beyond the limit of one derivation.
 func (b *budget) check(iterations int64) error {
@@ -40,7 +46,7 @@ func (b *budget) check(iterations int64) error {
 
 // spend is asked before every derivation, for as many times as the iterations are run.
 func (b *budget) spend(iterations, times int64) error {
-	if err := b.check(iterations); err != nil {
+	if err := firstOf(b.over(), b.check(iterations)); err != nil {
 		return err
 	}
 	if b.left -= iterations * times; b.left < 0 {

@@ -14,8 +14,8 @@ import (
 // not part of the chain are left out.
 //
 // Every call reads the files, and each file whole. If their bytes are those of the last call that succeeded, the very
-// same pointer is returned, nothing is decoded and no password is asked for; and so it is if other bytes hold the same
-// key and chain. A failure is not kept. What is returned is shared, and must not be changed.
+// same pointer is returned, nothing is decoded and no password is asked for; and so it is if other bytes hold the
+// same key and chain. A failure is not kept. What is returned is shared, and must not be changed.
 //
 // Concurrent calls run one after the other; a caller whose ctx ends leaves. Decoding itself is not interrupted: it
 // takes milliseconds, and some seconds at the limits. Every error is an [*Error].
@@ -86,7 +86,7 @@ type source struct {
 
 // read reads the files.
 func (s *Store) read(ctx context.Context) (source, error) {
-	src := source{Store: s, data: s.data, cost: newBudget(s.iterations)}
+	src := source{Store: s, data: s.data, cost: newBudget(ctx, s.iterations)}
 	var err error
 	if s.place != inMemory {
 		if src.data, err = readFile(ctx, s.path); err != nil {

@@ -152,7 +152,7 @@ func (p *pbes2) setScrypt(params []byte) error {
 		return because(ErrTooLarge, "scrypt with N=%d r=%d p=%d, of at most %d MiB and p=%d",
 			n, r, lanes, maxScryptMemory>>20, maxScryptLanes)
 	}
-	p.iterations = 1
+	p.iterations = n * r * lanes // about as long as so many iterations of PBKDF2
 	p.derive = func(password string, length int) ([]byte, error) {
 		return scrypt.Key([]byte(password), salt, int(n), int(r), int(lanes), length)
 	}

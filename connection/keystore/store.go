@@ -18,7 +18,7 @@ import (
 // Store is where a TLS identity or trusted roots come from. It is immutable and safe for concurrent use. Nothing is
 // opened, and no password is asked for, before [Store.Identity] or [Store.Roots]. Stores are made by [File], [Files]
 // and [Bytes]; the zero Store is invalid.
-type Store struct {
+type Store struct { //nolint:recvcheck // it prints as a value, too, and that is all that a copy is good for
 	place place
 
 	path    string // the store, or the certificates
@@ -101,8 +101,8 @@ func KeyPassword(p secrets.Provider) Option {
 	return optionFunc(func(s *Store) { s.keyPassword = s.provider("KeyPassword", p) })
 }
 
-// Alias chooses an entry of a JKS or PKCS#12 by its alias (PKCS#12: friendlyName), in upper or lower case: the private
-// key of [Store.Identity], or the one certificate of [Store.Roots].
+// Alias chooses an entry of a JKS or PKCS#12 by its alias (PKCS#12: friendlyName), in upper or lower case: the
+// private key of [Store.Identity], or the one certificate of [Store.Roots].
 //
 // The default is all trusted certificates, and the private key whose alias comes first when they are sorted in lower
 // case; those without an alias come before all others, and those of equal alias in the order of the file. The order
@@ -160,7 +160,7 @@ func checkPath(name, path string) error {
 }
 
 // String shows the paths, and never a password.
-func (s *Store) String() string {
+func (s Store) String() string {
 	switch s.place {
 	case inFile:
 		return "keystore.File(" + redact.Printable(s.path) + ")"
@@ -174,4 +174,4 @@ func (s *Store) String() string {
 }
 
 // Format implements [fmt.Formatter], so that no verb reaches the fields.
-func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+func (s Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }

@@ -108,3 +108,15 @@ func TestCommandsAreQuoted(t *testing.T) {
 	_, err = keystore.Bytes([]byte("\x00\x00\x00\x02\x00\x00\x00\x14xxx")).Identity(t.Context())
 	wantError(t, err, keystore.ErrUnsupported, keystore.BKS, "-srcstoretype BKS")
 }
+
+func TestStoreDoesNotPrint(t *testing.T) {
+	t.Parallel()
+	store := keystore.Bytes(append(read(t, "rsa.pem"), read(t, "rsa.key")...))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range []any{store, *store} {
+			if text := fmt.Sprintf(verb, v); strings.Contains(text, "PRIVATE") || strings.Contains(text, "4956415445") {
+				t.Errorf("%s of a %T shows the key", verb, v)
+			}
+		}
+	}
+}

@@ -33,7 +33,8 @@ func trustStore(r *Row, n *connectiontest.Network) string {
 	return writeStore(r, ks)
 }
 
-// keyStore writes a JKS with a key and its chain under each name. Its keys have the password of the store, or another.
+// keyStore writes a JKS with a key and its chain under each name. Its keys have the password of the store, or
+// another.
 func keyStore(r *Row, n *connectiontest.Network, keyPassword string, names ...string) string {
 	r.Helper()
 	ks := jks.New()

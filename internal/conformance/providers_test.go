@@ -50,7 +50,8 @@ const (
 	keyText    = "k3y+5A/canary1=="
 	secondText = "s3c/0nd+canary2=="
 	tokenText  = "t0ken-canary3.a_b~c"
-	// newerText is the token that comes after tokenText, refreshText a refresh token, and renewedText the next of these.
+	// newerText is the token that comes after tokenText, refreshText a refresh token, and renewedText the next of
+	// these.
 	newerText   = "n3wer-canary4.d_e~f"
 	refreshText = "r3fresh-canary5.g_h~i"
 	renewedText = "r3newed-canary6.j_k~l"
@@ -85,8 +86,8 @@ type provider struct {
 	// peers are the other servers, such as a token endpoint at authOrigin.
 	peers []peer
 
-	// lives is how long the token lives on when all calls are made, 0 if nobody knows, and refresh is its refresh token.
-	// They are looked at if the connection was opened by managed.
+	// lives is how long the token lives on when all calls are made, 0 if nobody knows, and refresh is its refresh
+	// token. They are looked at if the connection was opened by managed.
 	lives   time.Duration
 	refresh string
 

@@ -24,14 +24,14 @@ var defaultPorts = map[string]string{ //nolint:gochecknoglobals // never changed
 }
 
 // Parse reads the URL of one proxy: "host:port", which is one that speaks http, or a URL with the scheme http, https,
-// socks5 or socks5h, an IPv6 address in brackets, and a user name and password where the proxy asks for them. Without a
-// port it is 80, 443 or 1080. The result always has a port, and no path; its host is in lower case and, if it is a
+// socks5 or socks5h, an IPv6 address in brackets, and a user name and password where the proxy asks for them. Without
+// a port it is 80, 443 or 1080. The result always has a port, and no path; its host is in lower case and, if it is a
 // name, in ASCII.
 //
-// Anything else is an [*Error], which does not repeat the input: a blank value, another scheme, a bare host (whose port
-// is 80 to some programs and 1080 to others), a path other than "/", a query, a fragment, blanks or control bytes, a
-// password without a user name, a colon in a user name for http (RFC 7617, section 2), and for SOCKS5 a user name or
-// password of more than 255 bytes.
+// Anything else is an [*Error], which does not repeat the input: a blank value, another scheme, a bare host (whose
+// port is 80 to some programs and 1080 to others), a path other than "/", a query, a fragment, blanks or control
+// bytes, a password without a user name, a colon in a user name for http (RFC 7617, section 2), and for SOCKS5 a user
+// name or password of more than 255 bytes.
 func Parse(s string) (*url.URL, error) {
 	u, err := parseProxy(s)
 	if err != nil {
@@ -59,7 +59,8 @@ func parseProxy(s string) (*url.URL, error) {
 		return nil, errors.New("it is not a URL: the port is a number; in a user name or password, characters such as " +
 			"@ : / % are written as %40, %3A, %2F and %25; an IPv6 address stands in brackets")
 	}
-	if u.Port() == "" && (bare || strings.HasSuffix(u.Host, ":")) {
+	noPath := u.Path == "" || u.Path == "/"
+	if noPath && u.Port() == "" && (bare || strings.HasSuffix(u.Host, ":")) {
 		return nil, errors.New("the port is missing: write host:port, or a URL that begins with http:// or another scheme")
 	}
 	return check(u)

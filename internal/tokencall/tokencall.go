@@ -117,13 +117,13 @@ type Derivable interface {
 }
 
 // onceTransport keeps net/http from sending a token call again: a refresh token may be good for one.
-type onceTransport struct{ transport *http.Transport }
+type onceTransport struct{ transport http.RoundTripper }
 
 func (t onceTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != "https" { // and so not HTTP/2
 		return t.transport.RoundTrip(req)
 	}
-	return sendonce.RoundTrip(t.transport, req)
+	return sendonce.RoundTrip(t.transport, req, false)
 }
 
 type idler interface{ CloseIdleConnections() }
@@ -135,8 +135,8 @@ func New(config Config, host *http.Client) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := base.(*http.Transport); ok {
-		base = onceTransport{known}
+	if _, ours := base.(Derivable); !ours {
+		base = onceTransport{base}
 	}
 	c.client = &http.Client{
 		Transport:     base,
@@ -201,9 +201,9 @@ func (c *Caller) Close() error {
 	return nil
 }
 
-// Do sends req, whose context limits the call, and reads the answer whole. Without a deadline in the context, [Timeout]
-// is the limit. A redirect that is not followed is an answer and [ErrRedirect]. Errors hold no query and nothing of
-// what the server wrote. A path that [redact.WithPath] describes is not shown in the log.
+// Do sends req, whose context limits the call, and reads the answer whole. Without a deadline in the context,
+// [Timeout] is the limit. A redirect that is not followed is an answer and [ErrRedirect]. Errors hold no query and
+// nothing of what the server wrote. A path that [redact.WithPath] describes is not shown in the log.
 func (c *Caller) Do(req *http.Request) (*Answer, error) {
 	if err := c.config.CheckURL(req.URL); err != nil {
 		return nil, err

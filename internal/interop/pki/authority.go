@@ -159,6 +159,9 @@ func Pool(authorities ...*Authority) *x509.CertPool {
 	return pool
 }
 
+// Name is a name that nobody can look up but those who are told: see RFC 6761 for what ends like that.
+const Name = "api.test"
+
 // Set is what servers and their clients have.
 type Set struct {
 	// CA is what servers and clients trust.
@@ -166,7 +169,7 @@ type Set struct {
 	// OtherCA is trusted by nobody.
 	OtherCA *Authority
 
-	// Server is for localhost, 127.0.0.1 and ::1.
+	// Server is for localhost, 127.0.0.1, ::1 and [Name].
 	Server *Pair
 	// WrongHost is for wrong.example.
 	WrongHost *Pair
@@ -199,7 +202,7 @@ func NewSet() (*Set, error) {
 	}
 	set := &Set{CA: ca, OtherCA: other}
 	const localhost = "localhost"
-	hosts := []string{localhost, "127.0.0.1", "::1"}
+	hosts := []string{localhost, "127.0.0.1", "::1", Name}
 	var faults []error
 	for _, cert := range []struct {
 		pair   **Pair

@@ -31,9 +31,9 @@ type Link struct {
 	mu       sync.Mutex
 	weather  Weather
 	accepted int
-	listener net.Listener          // nil while the link is down
-	conns    map[net.Conn]struct{} // those that are open, of both sides
-	down     chan struct{}         // closed when the link goes down
+	listener net.Listener     // nil while the link is down
+	conns    map[net.Conn]int // the numbers of those that are open, of both sides
+	down     chan struct{}    // closed when the link goes down
 	all      sync.WaitGroup
 }
 
@@ -60,6 +60,19 @@ func (l *Link) Accepted() int {
 	return l.accepted
 }
 
+// Open is how many of the first n connections to the link are open.
+func (l *Link) Open(n int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	open := make(map[int]bool)
+	for _, number := range l.conns {
+		if number <= n {
+			open[number] = true
+		}
+	}
+	return len(open)
+}
+
 // Set changes the weather, also for connections that are open.
 func (l *Link) Set(w Weather) {
 	l.mu.Lock()
@@ -82,7 +95,7 @@ func (l *Link) Up(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.listener, l.address = listener, listener.Addr().String()
-	l.conns, l.down = make(map[net.Conn]struct{}), make(chan struct{})
+	l.conns, l.down = make(map[net.Conn]int), make(chan struct{})
 	l.all.Go(func() { l.serve(listener) })
 	return nil
 }
@@ -149,7 +162,7 @@ func (l *Link) keep(conns ...net.Conn) bool {
 			_ = conn.Close()
 			continue
 		}
-		l.conns[conn] = struct{}{}
+		l.conns[conn] = l.accepted
 	}
 	return l.listener != nil
 }

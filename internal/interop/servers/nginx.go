@@ -18,7 +18,7 @@ const (
 	TLS11 = "tls11"
 	// Plain speaks HTTP/1.1 in clear text.
 	Plain = "plain"
-	// Other is another origin, and where /redirect leads.
+	// Other is another origin, and where /redirect leads. It takes a certificate of a client, and does not need one.
 	Other = "other"
 	// Brief says goodbye (GOAWAY, Connection: close) after every second request of a connection.
 	Brief = "brief"
@@ -28,6 +28,8 @@ const (
 	WrongHost = "wronghost"
 	Expired   = "expired"
 	Untrusted = "untrusted"
+	// OldTLS speaks TLS 1.1 and nothing later.
+	OldTLS = "oldtls"
 )
 
 // Echo is what [Nginx] and [Apache] answer to GET /echo on each port: what they have seen.
@@ -54,7 +56,9 @@ const nginxEcho = `{"protocol":"$server_protocol","tls":"$ssl_protocol","port":"
 const nginxHead = `daemon off; master_process off; worker_processes 1; pid nginx.pid; error_log stderr warn;
 events { worker_connections 256; }
 http {
-  access_log off; default_type application/json; types { text/plain txt; } server_tokens off; root www;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  log_format seen '$server_port $connection $request_method $uri $status "$http_x_id"';
+  access_log seen.log seen; default_type application/json; types { text/plain txt; } server_tokens off; root www;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
   uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   gzip on; gzip_min_length 1; gzip_types application/json text/plain;
@@ -75,6 +79,7 @@ const nginxPlaces = `
     location = /redirect { return 307 @other@/echo; }
     location = /redirectPlain { return 302 @plain@/echo; }
     location = /upload { proxy_pass @plain@/echo; }
+    location = /token { return 200 '{"access_token":"$ssl_client_s_dn","token_type":"Bearer","expires_in":3600}'; }
 `
 
 // goodPair is the name of the files with the certificate and key of [pki.Set.Server].
@@ -89,22 +94,24 @@ func nginxPorts() []nginxPort {
 		{TLS, goodPair, ""},
 		{TLS11, goodPair, ""},
 		{Plain, "", ""},
-		{Other, goodPair, ""},
+		{Other, goodPair, "ssl_client_certificate ca.pem; ssl_verify_client optional;"},
 		{Brief, goodPair, "keepalive_requests 2;"},
 		{MTLS, goodPair, "ssl_client_certificate ca.pem; ssl_verify_client on; ssl_verify_depth 2;"},
 		{WrongHost, "wronghost", ""},
 		{Expired, "expired", ""},
 		{Untrusted, "untrusted", ""},
+		{OldTLS, goodPair, "ssl_protocols TLSv1.1; ssl_ciphers DEFAULT@SECLEVEL=0;"},
 	}
 }
 
 // nginx starts nginx, with a port for each role.
 //
-// Beside /echo, each port has /basic/a.json (asks for user and password), /files/a.json and /files/big.txt (60 kB, with
-// gzip for those who ask for it), /slow/big.txt (the same in three seconds, without gzip), /limited?key=x (429 from the
-// second request on, for a minute and each key), /busy and /tooMany (503 and 429 with Retry-After: 1), /drop (ends the
-// connection or, in HTTP/2, the stream, without an answer), /redirect (307 to [Other]), /redirectPlain (302 to
-// [Plain]), and /upload (413 above 64 kB).
+// Beside /echo, each port has /basic/a.json (asks for user and password), /files/a.json and /files/big.txt (60 kB,
+// with gzip for those who ask for it), /slow/big.txt (the same in three seconds, without gzip), /limited?key=x (429
+// from the second request on, for a minute and each key), /busy and /tooMany (503 and 429 with Retry-After: 1), /drop
+// (ends the connection or, in HTTP/2, the stream, without an answer), /redirect (307 to [Other]), /redirectPlain (302
+// to [Plain]), /upload (413 above 64 kB), and /token (an access token that is the subject of the client's
+// certificate).
 func nginx(ctx context.Context, dir string, certs *pki.Set) (*Server, error) {
 	binary, err := debian.Program(ctx, "nginx", "nginx", "/usr/sbin/nginx")
 	if err != nil {
@@ -151,7 +158,6 @@ func nginxSettings(roles []nginxPort, ports []int) string {
 		fmt.Fprintf(&text, "  server {\n    listen %s%s; %s\n", address(ports[i]), options, role.extra)
 		if role.pair != "" {
 			fmt.Fprintf(&text, "    ssl_certificate %[1]s.pem; ssl_certificate_key %[1]s.key;\n", role.pair)
-			text.WriteString("    ssl_protocols TLSv1.2 TLSv1.3;\n")
 		}
 		text.WriteString(nginxPlaces + "  }\n")
 	}

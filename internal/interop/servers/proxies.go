@@ -15,6 +15,9 @@ import (
 // ProxyRealm is the realm of [Squid] and [SquidDigest].
 const ProxyRealm = "proxy realm"
 
+// ProxyHost is a name that [Squid] and [SquidDigest] know, for 127.0.0.1. Nobody else does.
+const ProxyHost = pki.Name
+
 const squidSettings = `pid_filename @dir@/squid.pid
 access_log stdio:@dir@/access.log
 cache_log @dir@/cache.log
@@ -24,6 +27,7 @@ max_filedescriptors 1024
 pinger_enable off
 coredump_dir @dir@
 visible_hostname proxy.test
+hosts_file @dir@/hosts
 shutdown_lifetime 0 seconds
 acl known proxy_auth REQUIRED
 acl loopback dst 127.0.0.0/8
@@ -73,6 +77,7 @@ func (s *Server) runSquid(
 	if err != nil {
 		return nil, err
 	}
+	files["hosts"] = "127.0.0.1 " + ProxyHost + "\n"
 	files["squid.conf"] = strings.ReplaceAll(settings, "@dir@", dir)
 	if err := write(dir, files); err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -60,9 +61,38 @@ func (s *Server) Crash(ctx context.Context, down time.Duration) error {
 	return nil
 }
 
+// Seen is a request that [Nginx] is done with.
+type Seen struct {
+	Port, Connection, Method, Path, Status string
+	ID                                     string // the header X-Id, or "-"
+}
+
+// Seen returns the requests that [Nginx] is done with, in their order.
+func (s *Server) Seen() ([]Seen, error) {
+	text, err := s.Log("seen.log")
+	if err != nil {
+		return nil, err
+	}
+	var all []Seen
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) != 6 || !strings.HasSuffix(line, "\n") {
+			continue // no request, or not written to its end
+		}
+		all = append(all, Seen{f[0], f[1], f[2], f[3], f[4], strings.Trim(f[5], `"`)})
+	}
+	return all, nil
+}
+
+// Log returns what the server has written to a file in its directory, such as the "access.log" of [Squid].
+func (s *Server) Log(name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, name))
+	return string(text), err
+}
+
 // The kinds of servers that are no stores.
 const (
-	// Nginx is a web server, with the roles from [TLS] to [Untrusted].
+	// Nginx is a web server, with the roles from [TLS] to [OldTLS].
 	Nginx = "nginx"
 	// Apache is a web server with the roles [Digest], [RefuseMTLS] and [LateMTLS].
 	Apache = "apache"
