@@ -1,6 +1,7 @@
 package restconn_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,8 +23,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/connection/keystore"
+	"github.com/restconn/restconn/request"
 	"github.com/restconn/restconn/secrets"
 )
 
@@ -136,9 +139,9 @@ func Example_transport() {
 
 	identity := keystore.File(path, keystore.Password(secrets.Env("KEYSTORE_PASSWORD")))
 	conn, err := connection.New(api,
-		connection.WithTrustedCA(authority),   // beside those of the system
-		connection.WithClientCertificate(identity),     // mutual TLS, beside any authenticator
-		connection.WithPinnedKeys(pin, spare), // "sha256/..." of the public key
+		connection.WithTrustedCA(authority),        // beside those of the system
+		connection.WithClientCertificate(identity), // mutual TLS, beside any authenticator
+		connection.WithPinnedKeys(pin, spare),      // "sha256/..." of the public key
 		connection.WithProxy(connection.Proxy{
 			Mode: connection.ProxyCustom, Host: host, Port: port, User: "crm", Password: secrets.Env("PROXY_PASSWORD"),
 		}),
@@ -146,7 +149,10 @@ func Example_transport() {
 	use(conn, err)
 
 	conn, err = connection.New(api,
-		connection.WithRetry(connection.Retry{Max: 3, Wait: connection.FullJitter(time.Second, time.Minute)}),
+		connection.WithRetry(connection.Retry{
+			Max: 3, Wait: connection.FullJitter(time.Second, time.Minute), // and what Retry-After asks for
+			On: connection.OnAny(connection.OnServerErrors(), connection.OnStatus(429)),
+		}),
 		connection.WithRateLimit(10, 20), // per second and host, and at once
 		connection.WithPublicAddressesOnly(),
 		connection.WithProxy(connection.Proxy{Mode: connection.ProxyNone}),
@@ -157,7 +163,8 @@ func Example_transport() {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	_, err = conn.Do(&http.Request{URL: new(url.URL)})
+	hookURL, event, ctx := proxy, "shipped", context.Background()
+	err = request.To(conn, "POST", hookURL).Auth(auth.None()).JSON(event).Exec(ctx) // any URL, and no credential
 	_, refused := errors.AsType[*connection.AddressError](err)
 	fmt.Println("this machine is not public:", refused)
 	// Output:

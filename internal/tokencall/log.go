@@ -14,8 +14,7 @@ func (c *Caller) log(req *http.Request, a *Answer, err error, took time.Duration
 	if c.config.Logger == nil {
 		return
 	}
-	path := redact.Path(req.Context())
-	scrub := redact.NewScrubber(req.Header, req.URL.RawQuery, req.URL.RawQuery, path.Secrets)
+	path, scrub := redact.Path(req.Context()), scrubber(req)
 	shown := redact.URL(req.URL)
 	if path.Shown != "" {
 		shown = req.URL.Scheme + "://" + req.URL.Host + path.Shown
@@ -37,4 +36,9 @@ func (c *Caller) log(req *http.Request, a *Answer, err error, took time.Duration
 		level = slog.LevelWarn
 	}
 	c.config.Logger.LogAttrs(context.WithoutCancel(req.Context()), level, "token call", attrs...)
+}
+
+// scrubber masks the secrets of a call.
+func scrubber(req *http.Request) redact.Scrubber {
+	return redact.NewScrubber(req.Header, req.URL.RawQuery, req.URL.RawQuery, redact.Path(req.Context()).Secrets)
 }

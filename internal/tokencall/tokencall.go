@@ -216,6 +216,9 @@ func (c *Caller) Do(req *http.Request) (*Answer, error) {
 	began := time.Now()
 	a, err := c.send(req)
 	c.log(req, a, err, time.Since(began))
+	if a == nil { // its server is not that of the request which waits for the token
+		err = fmt.Errorf("%s: %w", scrubber(req).Text(redact.Printable(req.URL.Host)), err)
+	}
 	return a, err
 }
 
