@@ -194,6 +194,23 @@ func (a *attempt) pause() {
 	a.timer.Stop()
 }
 
+// hold stops the limit of the attempt until resume: nobody outside is late.
+func (a *attempt) hold() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held = true
+	a.timer.Stop()
+}
+
+// resume starts the limit that ruled before hold anew.
+func (a *attempt) resume() {
+	a.mu.Lock()
+	a.held = false
+	idle := a.idle
+	a.mu.Unlock()
+	a.restart(idle)
+}
+
 // ended reports whether end was called.
 func (a *attempt) ended() bool {
 	a.mu.Lock()

@@ -3,11 +3,8 @@ package connection
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"github.com/restconn/restconn/auth"
-	"github.com/restconn/restconn/internal/origin"
 	"github.com/restconn/restconn/internal/redact"
 )
 
@@ -70,45 +67,3 @@ func (p *pool) conflicts(m *material) error {
 
 var errProxyResolves = errors.New("a proxy looks up names by itself: set Proxy{Mode: ProxyNone}, also in " +
 	"WithTokenProxy, and no Proxy in auth.Endpoint, or let the proxy refuse")
-
-// via returns the proxy for a URL, if there is one that can be told.
-func (r route) via(u *url.URL) *url.URL {
-	if r == nil {
-		return nil
-	}
-	proxy, err := r(u)
-	if err != nil {
-		return nil
-	}
-	return proxy
-}
-
-// proxiesAll reports whether a proxy hands on bytes of any kind.
-func proxiesAll(proxy *url.URL) bool { return strings.HasPrefix(proxy.Scheme, "socks") }
-
-// staysHere reports whether what goes to an origin on this machine over plain http does not leave it.
-func (p *pool) staysHere(o origin.Origin) bool {
-	return p.custom != nil || p.leadsHere(o, p.current.Load().proxy)
-}
-
-// leadsHere is staysHere for a route of the caller's choice. What a DialFunc does is its own business.
-func (p *pool) leadsHere(o origin.Origin, r route) bool {
-	if home, err := origin.Of(p.base); err == nil && home == o && p.config.dialTo != "" && !loopback(p.config.dialTo) {
-		return false
-	}
-	if r == nil {
-		return true
-	}
-	u, err := url.Parse(o.String())
-	if err != nil {
-		return false
-	}
-	proxy, err := r(u)
-	return err == nil && (proxy == nil || loopback(proxy.Host))
-}
-
-// loopback reports whether a host and port is on this machine.
-func loopback(hostPort string) bool {
-	o, err := origin.Of(&url.URL{Scheme: "http", Host: hostPort})
-	return err == nil && o.Loopback()
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -99,19 +98,6 @@ func WithMaxConnLifetime(d time.Duration) Option {
 	}}
 }
 
-// WithCookieJar keeps cookies (RFC 6265) in jar, for the connection's origins only. By default there is no jar, and a
-// Set-Cookie is not obeyed. Jars that are made for one site (net/http/cookiejar without a public suffix list) are
-// fine: what a foreign origin sets never gets there.
-func WithCookieJar(jar http.CookieJar) Option {
-	return option{"WithCookieJar", func(cfg *config) error {
-		if jar == nil {
-			return errors.New("the jar is nil")
-		}
-		cfg.jar = jar
-		return nil
-	}}
-}
-
 // dial makes a TCP connection.
 func (p *pool) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	if p.config.dialTo != "" && strings.EqualFold(addr, p.home()) {
@@ -165,4 +151,24 @@ func checkRemote(addr net.Addr) error {
 		return &AddressError{Err: errors.New("the connection does not tell where it leads")}
 	}
 	return checkAddress(addr.String())
+}
+
+// patience is for how long a connection is still being made when the request that it was meant for has gone.
+const patience = time.Second
+
+// whileWanted returns the context of a dial. net/http lets a dial go on without its request until the limits of the
+// phases pass, for the next request to use. A server that answers nothing would so cost a goroutine and a socket for
+// each request, for longer than anybody waits; one that is slow is reached within the time of patience. The dial of a
+// token call belongs to no request: see [flight.Group].
+func (l *lane) whileWanted(ctx context.Context) (context.Context, context.CancelFunc) {
+	x, ok := ctx.Value(exchangeKey{}).(*Exchange)
+	if !ok || l.token {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(x.live.Load().ctx, func() { time.AfterFunc(patience, cancel) })
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }

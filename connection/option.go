@@ -258,6 +258,19 @@ func WithHTTPClient(client *http.Client) Option {
 	}}
 }
 
+// WithCookieJar keeps cookies (RFC 6265) in jar, for the connection's origins only. By default there is no jar, and a
+// Set-Cookie is not obeyed. Jars that are made for one site (net/http/cookiejar without a public suffix list) are
+// fine: what a foreign origin sets never gets there.
+func WithCookieJar(jar http.CookieJar) Option {
+	return option{"WithCookieJar", func(cfg *config) error {
+		if jar == nil {
+			return errors.New("the jar is nil")
+		}
+		cfg.jar = jar
+		return nil
+	}}
+}
+
 // WithName names the connection, for logs and people.
 func WithName(name string) Option {
 	return option{"WithName", func(cfg *config) error {

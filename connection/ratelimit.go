@@ -112,23 +112,6 @@ func (x *Exchange) timeLeft(ctx context.Context) time.Duration {
 	return left
 }
 
-// hold stops the limit of the attempt until resume: nobody outside is late.
-func (a *attempt) hold() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.held = true
-	a.timer.Stop()
-}
-
-// resume starts the limit that ruled before hold anew.
-func (a *attempt) resume() {
-	a.mu.Lock()
-	a.held = false
-	idle := a.idle
-	a.mu.Unlock()
-	a.restart(idle)
-}
-
 // String describes the limit; "" if there is none.
 func (h *hostBuckets) String() string {
 	if h == nil {

@@ -1,7 +1,6 @@
 package connection
 
 import (
-	"context"
 	"io"
 	"net"
 	"sync/atomic"
@@ -63,24 +62,4 @@ func (c *countedConn) Close() error {
 		c.lane.generation.census.open.Add(-1)
 	}
 	return c.Conn.Close()
-}
-
-// patience is for how long a connection is still being made when the request that it was meant for has gone.
-const patience = time.Second
-
-// whileWanted returns the context of a dial. net/http lets a dial go on without its request until the limits of the
-// phases pass, for the next request to use. A server that answers nothing would so cost a goroutine and a socket for
-// each request, for longer than anybody waits; one that is slow is reached within the time of patience. The dial of a
-// token call belongs to no request: see [flight.Group].
-func (l *lane) whileWanted(ctx context.Context) (context.Context, context.CancelFunc) {
-	x, ok := ctx.Value(exchangeKey{}).(*Exchange)
-	if !ok || l.token {
-		return ctx, func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(x.live.Load().ctx, func() { time.AfterFunc(patience, cancel) })
-	return ctx, func() {
-		stop()
-		cancel()
-	}
 }
