@@ -38,7 +38,7 @@ type Authorization struct {
 	// URL is the authorization endpoint. A query of it is kept.
 	URL string
 	// RedirectURI is where the server sends the browser with its answer, as it is registered there: https, http to a
-	// literal loopback address, or a private-use scheme (RFC 8252, section 7).
+	// literal loopback address, or a private-use scheme (RFC 8252, section 7). [AuthorizationCode.Loopback] has its own.
 	RedirectURI string
 	// Issuer is the issuer identifier of the server. An answer that names another one is refused (RFC 9207).
 	Issuer string
@@ -108,7 +108,7 @@ func (a *Authorization) validate() []error {
 	fault(err != nil || a.URL == "" || !isSecureURL(u) || u.Fragment != "" || u.User != nil,
 		"Authorization.URL: it is not an https URL without user and fragment (http is for literal loopback addresses)")
 	r, err := url.Parse(a.RedirectURI)
-	fault(err != nil || a.RedirectURI == "" || !isRedirectURI(r), "Authorization.RedirectURI: it is none of https, "+
+	fault(err != nil || a.RedirectURI != "" && !isRedirectURI(r), "Authorization.RedirectURI: it is none of https, "+
 		"http to a literal loopback address and a private-use scheme (RFC 8252, section 7), or has a fragment")
 	fault(a.RequireIssuer && a.Issuer == "", "Authorization.Issuer: it is empty, and RequireIssuer needs it")
 	fault(a.PKCE != PKCES256 && a.PKCE != PKCEPlain && a.PKCE != PKCENone, "Authorization.PKCE: it is unknown")
@@ -162,25 +162,35 @@ type Login struct {
 	// DisplayName and PrivateSession are those of the [Authorization].
 	DisplayName    string
 	PrivateSession bool
+
+	state string
 }
 
 const loginTime = 10 * time.Minute
 
 // Begin begins a login of the user that [auth.Subject] of ctx names, if it names one. No call is made.
 func (c *AuthorizationCode) Begin(ctx context.Context) (*Login, error) {
+	if c.config.RedirectURI == "" {
+		return nil, errors.New("oauth2flow: Authorization.RedirectURI: it is empty, and only Loopback has its own")
+	}
+	return c.begin(ctx, c.config.RedirectURI)
+}
+
+// begin begins a login whose answer comes to redirectURI.
+func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string) (*Login, error) {
 	if c.fault != nil {
 		return nil, c.fault
 	}
 	state, browser := rand.Text(), rand.Text()
 	p := &pending{
 		Subject: auth.Subject(ctx), Browser: hashOf(browser), Issuer: c.config.Issuer, RequireIssuer: c.config.RequireIssuer,
-		TokenURL: c.client.TokenURL, ClientID: c.client.ID, RedirectURI: c.config.RedirectURI,
+		TokenURL: c.client.TokenURL, ClientID: c.client.ID, RedirectURI: redirectURI,
 		Expires: time.Now().Add(loginTime).Truncate(time.Second),
 	}
 	if c.config.PKCE != PKCENone {
 		p.Verifier = oauth2.GenerateVerifier()
 	}
-	u, err := c.authorizationURL(ctx, state, p.Verifier)
+	u, err := c.authorizationURL(ctx, p, state)
 	if err != nil {
 		return nil, err
 	}
@@ -189,17 +199,17 @@ func (c *AuthorizationCode) Begin(ctx context.Context) (*Login, error) {
 	}
 	return &Login{
 		URL: u.String(), Browser: secrets.Static(browser), Expires: p.Expires,
-		DisplayName: c.config.DisplayName, PrivateSession: c.config.PrivateSession,
+		DisplayName: c.config.DisplayName, PrivateSession: c.config.PrivateSession, state: state,
 	}, nil
 }
 
 // authorizationURL returns where the browser goes.
-func (c *AuthorizationCode) authorizationURL(ctx context.Context, state, verifier string) (*url.URL, error) {
+func (c *AuthorizationCode) authorizationURL(ctx context.Context, p *pending, state string) (*url.URL, error) {
 	u, err := url.Parse(c.config.URL)
 	if err != nil {
 		return nil, errors.New("oauth2flow: Authorization.URL: it is not a URL")
 	}
-	params := NewParams("response_type", "code", fieldClientID, c.client.ID, "redirect_uri", c.config.RedirectURI,
+	params := NewParams("response_type", "code", fieldClientID, c.client.ID, "redirect_uri", p.RedirectURI,
 		"state", state)
 	if len(c.client.Scopes) > 0 {
 		params = append(params, Param{fieldScope, strings.Join(c.client.Scopes, c.client.separator())})
@@ -208,11 +218,11 @@ func (c *AuthorizationCode) authorizationURL(ctx context.Context, state, verifie
 		params = append(params, Param{fieldResource, resource})
 	}
 	switch {
-	case verifier == "":
+	case p.Verifier == "":
 	case c.config.PKCE == PKCEPlain:
-		params = append(params, NewParams("code_challenge", verifier, "code_challenge_method", "plain")...)
+		params = append(params, NewParams("code_challenge", p.Verifier, "code_challenge_method", "plain")...)
 	default:
-		challenge := oauth2.S256ChallengeFromVerifier(verifier)
+		challenge := oauth2.S256ChallengeFromVerifier(p.Verifier)
 		params = append(params, NewParams("code_challenge", challenge, "code_challenge_method", "S256")...)
 	}
 	if c.config.LoginHint != nil {
