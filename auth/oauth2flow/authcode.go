@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -38,7 +39,8 @@ type Authorization struct {
 	// URL is the authorization endpoint. A query of it is kept.
 	URL string
 	// RedirectURI is where the server sends the browser with its answer, as it is registered there: https, http to a
-	// literal loopback address, or a private-use scheme (RFC 8252, section 7). [AuthorizationCode.Loopback] has its own.
+	// literal loopback address, or a private-use scheme (RFC 8252, section 7). [AuthorizationCode.Loopback] has its
+	// own.
 	RedirectURI string
 	// Issuer is the issuer identifier of the server. An answer that names another one is refused (RFC 9207).
 	Issuer string
@@ -52,8 +54,8 @@ type Authorization struct {
 	// LoginHint tells the server who is about to log in, such as an e-mail address. It is asked with the context of
 	// [AuthorizationCode.Begin]; "" is not sent.
 	LoginHint func(ctx context.Context) string
-	// DisplayName and PrivateSession are for who opens the URL: what to call the service, and that the browser is to keep
-	// nothing. They are never sent.
+	// DisplayName and PrivateSession are for who opens the URL: what to call the service, and that the browser is to
+	// keep nothing. They are never sent.
 	DisplayName    string
 	PrivateSession bool
 	// Rewrite changes the finished URL, for servers that want something else.
@@ -62,9 +64,9 @@ type Authorization struct {
 	Pending PendingStore
 }
 
-// AuthorizationCode is the authorization code grant (RFC 6749, section 4.1): [AuthorizationCode.Begin] begins a login,
-// and [AuthorizationCode.Complete] makes a token of the answer. As an auth.Grant it renews that token by its refresh
-// token; without one that is good, it is [auth.ErrLoginRequired].
+// AuthorizationCode is the authorization code grant (RFC 6749, section 4.1): [AuthorizationCode.Begin] begins a
+// login, and [AuthorizationCode.Complete] makes a token of the answer. As an auth.Grant it renews that token by its
+// refresh token; without one that is good, it is [auth.ErrLoginRequired].
 //
 //	code := oauth2flow.NewAuthorizationCode(client, authorization)
 //	tokens := auth.Manage(code, auth.KeepIn(store, "crm"), auth.PerSubject())
@@ -107,9 +109,12 @@ func (a *Authorization) validate() []error {
 	u, err := url.Parse(a.URL)
 	fault(err != nil || a.URL == "" || !isSecureURL(u) || u.Fragment != "" || u.User != nil,
 		"Authorization.URL: it is not an https URL without user and fragment (http is for literal loopback addresses)")
+	fault(err == nil && hasProtocolName(u), "Authorization.URL: there is a parameter of the protocol in its query")
 	r, err := url.Parse(a.RedirectURI)
-	fault(err != nil || a.RedirectURI != "" && !isRedirectURI(r), "Authorization.RedirectURI: it is none of https, "+
-		"http to a literal loopback address and a private-use scheme (RFC 8252, section 7), or has a fragment")
+	fault(err != nil || a.RedirectURI != "" && !isRedirectURI(r) || strings.Contains(a.RedirectURI, "#"),
+		"Authorization.RedirectURI: it is none of https, http to a literal loopback address and a private-use scheme "+
+			"(RFC 8252, section 7), or has a fragment, or a parameter of the protocol")
+	fault(a.Issuer != "" && !isIssuer(a.Issuer), "Authorization.Issuer: it is no https URL without query and fragment")
 	fault(a.RequireIssuer && a.Issuer == "", "Authorization.Issuer: it is empty, and RequireIssuer needs it")
 	fault(a.PKCE != PKCES256 && a.PKCE != PKCEPlain && a.PKCE != PKCENone, "Authorization.PKCE: it is unknown")
 	for i, p := range a.Params {
@@ -130,19 +135,40 @@ func isOfLogin(name string) bool {
 	return false
 }
 
+// hasProtocolName reports whether a query would double a parameter that the protocol sends.
+func hasProtocolName(u *url.URL) bool {
+	for name := range u.Query() {
+		if isOfLogin(name) || isProtocol(name) || name == "iss" || name == "error" {
+			return true
+		}
+	}
+	return false
+}
+
+// isIssuer reports whether a text can identify a server (RFC 8414, section 2).
+func isIssuer(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && isSecureURL(u) && !strings.ContainsAny(text, "?#")
+}
+
 // isSecureURL reports whether a browser may be sent there.
 func isSecureURL(u *url.URL) bool {
-	return u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
+	return u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
 }
 
 func isRedirectURI(u *url.URL) bool {
 	switch {
-	case u.Fragment != "" || u.User != nil:
+	case u.Fragment != "" || u.User != nil || hasProtocolName(u):
 		return false
 	case u.Scheme == "http" || u.Scheme == "https":
 		return isSecureURL(u)
 	}
-	return u.Scheme != "" && u.Scheme != "javascript" && u.Scheme != "data" && u.Scheme != "file"
+	return u.Scheme != "" && !slices.Contains(foreignSchemes, u.Scheme)
+}
+
+// foreignSchemes are those that browsers and systems have their own use for.
+var foreignSchemes = []string{ //nolint:gochecknoglobals // never changed
+	"about", "blob", "data", "file", "ftp", "javascript", "mailto", "sms", "tel", "vbscript", "view-source", "ws", "wss",
 }
 
 func isLoopback(host string) bool {
@@ -154,8 +180,8 @@ func isLoopback(host string) bool {
 type Login struct {
 	// URL is where the user's browser goes.
 	URL string
-	// Browser ties the login to the browser that began it. The caller keeps it there, in a cookie that is Secure,
-	// HttpOnly and SameSite=Lax, and hands it to [AuthorizationCode.Complete].
+	// Browser ties the login to the browser that began it. The caller keeps it there, in a cookie whose name begins
+	// with __Host- and that is Secure, HttpOnly and SameSite=Lax, and hands it to [AuthorizationCode.Complete].
 	Browser secrets.Value
 	// Expires is when the login has to be complete, ten minutes from now.
 	Expires time.Time
@@ -163,12 +189,22 @@ type Login struct {
 	DisplayName    string
 	PrivateSession bool
 
-	state string
+	state secrets.Value
 }
+
+// String tells until when the login lasts.
+func (l Login) String() string { return "a login until " + l.Expires.UTC().Format(time.RFC3339) }
+
+// Format writes String for every verb: the URL has the state in it.
+func (l Login) Format(f fmt.State, _ rune) { write(f, l.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (l Login) LogValue() slog.Value { return slog.StringValue(l.String()) }
 
 const loginTime = 10 * time.Minute
 
-// Begin begins a login of the user that [auth.Subject] of ctx names, if it names one. No call is made.
+// Begin begins a login of the user that [auth.Subject] of ctx names, if it names one. No call is made but to the
+// [PendingStore]. Where strangers can begin logins, the caller limits how many.
 func (c *AuthorizationCode) Begin(ctx context.Context) (*Login, error) {
 	if c.config.RedirectURI == "" {
 		return nil, errors.New("oauth2flow: Authorization.RedirectURI: it is empty, and only Loopback has its own")
@@ -183,8 +219,7 @@ func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string) (*Log
 	}
 	state, browser := rand.Text(), rand.Text()
 	p := &pending{
-		Subject: auth.Subject(ctx), Browser: hashOf(browser), Issuer: c.config.Issuer, RequireIssuer: c.config.RequireIssuer,
-		TokenURL: c.client.TokenURL, ClientID: c.client.ID, RedirectURI: redirectURI,
+		Key: c.pendingKey(state, browser), Subject: auth.Subject(ctx), RedirectURI: redirectURI,
 		Expires: time.Now().Add(loginTime).Truncate(time.Second),
 	}
 	if c.config.PKCE != PKCENone {
@@ -194,12 +229,12 @@ func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string) (*Log
 	if err != nil {
 		return nil, err
 	}
-	if err := p.put(ctx, c.config.Pending, state); err != nil {
+	if err := p.put(ctx, c.config.Pending); err != nil {
 		return nil, fmt.Errorf("oauth2flow: the login cannot be kept: %w", err)
 	}
 	return &Login{
 		URL: u.String(), Browser: secrets.Static(browser), Expires: p.Expires,
-		DisplayName: c.config.DisplayName, PrivateSession: c.config.PrivateSession, state: state,
+		DisplayName: c.config.DisplayName, PrivateSession: c.config.PrivateSession, state: secrets.Static(state),
 	}, nil
 }
 
@@ -234,10 +269,22 @@ func (c *AuthorizationCode) authorizationURL(ctx context.Context, p *pending, st
 	if c.config.Rewrite != nil {
 		c.config.Rewrite(u)
 	}
-	if !isSecureURL(u) || field.HasControl(u.String()) {
-		return nil, errors.New("oauth2flow: Authorization.Rewrite has made of the URL one that no browser may be sent to")
+	if err := p.checkURL(u, state); err != nil {
+		return nil, fmt.Errorf("oauth2flow: Authorization.Rewrite: %w", err)
 	}
 	return u, nil
+}
+
+// checkURL tells what is wrong with a URL after Rewrite.
+func (p *pending) checkURL(u *url.URL, state string) error {
+	q := u.Query()
+	switch {
+	case !isSecureURL(u) || u.User != nil || u.Fragment != "" || field.HasControl(u.String()):
+		return errors.New("it made a URL that no browser may be sent to")
+	case !slices.Equal(q["state"], []string{state}) || p.Verifier != "" && len(q["code_challenge"]) != 1:
+		return errors.New("it took away, or doubled, what protects the login: state and code_challenge")
+	}
+	return nil
 }
 
 func hashOf(text string) string {

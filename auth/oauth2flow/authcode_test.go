@@ -3,6 +3,7 @@ package oauth2flow_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -244,22 +245,64 @@ func TestAuthorizationCodeOnce(t *testing.T) {
 	}
 }
 
-// What the server and the client are is fixed when a login begins.
+// What a login began with is fixed.
 func TestAuthorizationCodeIsFixed(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
 	shared := oauth2flow.NewPendingMemory()
-	before := signIn(s, func(_ *client, a *oauth2flow.Authorization) { a.Pending = shared })
-	login, asked := begun(t, before)
-	after := signIn(s, func(c *client, a *oauth2flow.Authorization) {
-		c.TokenURL, a.RedirectURI, a.Pending = s.URL+"/elsewhere", "https://app.example.test/other", shared
+	keep := func(_ *client, a *oauth2flow.Authorization) { a.Pending = shared }
+	t.Run("S11 another redirect URI by now does not change that of the exchange", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t)
+		login, asked := begun(t, signIn(s, keep))
+		after := signIn(s, keep, func(_ *client, a *oauth2flow.Authorization) { a.RedirectURI += "2" })
+		if _, err := after.Complete(t.Context(), callback(asked), login.Browser); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(s.Requests()[0].Body); !strings.Contains(got, url.QueryEscape(redirectURI)) {
+			t.Errorf("the token call is %s", got)
+		}
 	})
-	if _, err := after.Complete(t.Context(), callback(asked), login.Browser); err != nil {
-		t.Fatal(err)
+	for name, change := range map[string]func(c *client, a *oauth2flow.Authorization){
+		"client":         func(c *client, _ *oauth2flow.Authorization) { c.ID = "other" },
+		"token endpoint": func(c *client, _ *oauth2flow.Authorization) { c.TokenURL += "/elsewhere" },
+		"issuer":         func(_ *client, a *oauth2flow.Authorization) { a.Issuer = "https://other.test" },
+	} {
+		t.Run("S10 the answer does not reach another "+name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t)
+			code := signIn(s, keep)
+			login, asked := begun(t, code)
+			_, err := signIn(s, keep, change).Complete(t.Context(), callback(asked), login.Browser)
+			if !errors.Is(err, oauth2flow.ErrState) || len(s.Requests()) != 0 {
+				t.Errorf("error %v, and %d token calls", err, len(s.Requests()))
+			}
+			if _, err := code.Complete(t.Context(), callback(asked), login.Browser); err != nil {
+				t.Errorf("S5 the login is over: %v", err)
+			}
+		})
 	}
-	got := s.Requests()[0]
-	if got.Target != "/token" || !strings.Contains(string(got.Body), url.QueryEscape(redirectURI)) {
-		t.Errorf("S10 the token call is %s", got.Raw)
+}
+
+func TestLoginsDoNotPrint(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	login, asked := begun(t, signIn(s))
+	for _, v := range []any{login, *login, []any{login}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			if text := fmt.Sprintf(verb, v); strings.Contains(text, asked.Get("state")) {
+				t.Errorf("S47 %s of a %T shows the state: %s", verb, v, text)
+			}
+		}
+	}
+}
+
+func TestAuthorizationCodeRefreshAsksForNoScopes(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	code := signIn(s, func(c *client, _ *oauth2flow.Authorization) { c.Scopes = []string{"read", "write"} })
+	_ = obtain(t, code, &auth.Token{Refresh: secrets.Static("r1"), Scopes: []string{"read"}})
+	if got := string(s.Requests()[0].Body); strings.Contains(got, "scope") {
+		t.Errorf("S26 the refresh asks for scopes again: %s", got)
 	}
 }
 
@@ -322,6 +365,12 @@ func TestAuthorizationCodeValidate(t *testing.T) {
 		"redirect to a script":      {redirect("javascript:x"), "RedirectURI"},
 		"N-29 state as a parameter": {func(_ *client, a *authorization) { a.Params = oauth2flow.NewParams("state", "x") },
 			"Params"},
+		"state in the query of the URL": {func(_ *client, a *authorization) { a.URL = "https://idp.test/?state=x" },
+			"Authorization.URL"},
+		"an issuer that is none": {func(_ *client, a *authorization) { a.Issuer = "idp" }, "Issuer"},
+		"a Rewrite that takes away the state": {func(_ *client, a *authorization) {
+			a.Rewrite = func(u *url.URL) { u.RawQuery = "" }
+		}, ""},
 		"an issuer that is required": {func(_ *client, a *authorization) { a.RequireIssuer = true }, "Issuer"},
 		"a PKCE of its own":          {func(_ *client, a *authorization) { a.PKCE = "S512" }, "PKCE"},
 	} {
@@ -329,7 +378,7 @@ func TestAuthorizationCodeValidate(t *testing.T) {
 			t.Parallel()
 			code := signIn(serve(t), c.change)
 			err := code.Validate()
-			if err == nil || !strings.Contains(err.Error(), c.want) {
+			if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("error %v, want one about %s", err, c.want)
 			}
 			if _, err := code.Begin(t.Context()); err == nil {

@@ -2,7 +2,6 @@ package oauth2flow
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/url"
@@ -14,8 +13,8 @@ import (
 
 // Faults of the answer that a browser brings, to be matched with [errors.Is]. Nothing was sent.
 var (
-	// ErrState says that no login under way belongs to the answer: its state is missing, wrong, used or older than ten
-	// minutes, or it is another browser or another user than the one that began.
+	// ErrState says that no login under way belongs to the answer: its state is missing, wrong, used or older than
+	// ten minutes, or browser, user, client, server or issuer are others than those that it began with.
 	ErrState = errors.New("no login under way belongs to this answer: begin again")
 	// ErrIssuer says that the answer is of another server, or does not say of which (RFC 9207).
 	ErrIssuer = errors.New("the answer is not of the issuer that the login began at")
@@ -49,8 +48,9 @@ const mostCallbackCode = 4 << 10
 // Complete ends a login: it takes the parameters that the browser brings to the RedirectURI, and what [Login].Browser
 // says that the browser keeps, and makes the exchange, once. [auth.Subject] of ctx has to be the one of Begin.
 //
-// The token is the caller's to hand on, as to auth.Manager.Set. Errors are [ErrState], [ErrIssuer], [ErrCallback],
-// [*CallbackError], and those of a token call.
+// The exchange goes the way that [Client].Endpoint says, and not that of a connection. Its token is the caller's to
+// hand on, as to auth.Manager.Set. Where ctx ends within it, the code is used up. Errors are [ErrState], [ErrIssuer],
+// [ErrCallback], [*CallbackError], those of the [PendingStore] and of a token call, and what Validate tells.
 func (c *AuthorizationCode) Complete(
 	ctx context.Context, callback url.Values, browser secrets.Value,
 ) (*auth.Token, error) {
@@ -61,7 +61,7 @@ func (c *AuthorizationCode) Complete(
 	if err != nil {
 		return nil, fmt.Errorf("oauth2flow: %w", err)
 	}
-	if err := p.checkIssuer(callback); err != nil {
+	if err := c.checkIssuer(callback); err != nil {
 		return nil, fmt.Errorf("oauth2flow: %w", err)
 	}
 	if callback.Has("error") {
@@ -73,10 +73,8 @@ func (c *AuthorizationCode) Complete(
 		return nil, fmt.Errorf("oauth2flow: %w: it brings a token, which was not asked for", ErrCallback)
 	case code == "" || len(code) > mostCallbackCode:
 		return nil, fmt.Errorf("oauth2flow: %w: it has no code, or one of more than 4 KiB", ErrCallback)
-	case p.ClientID != c.client.ID:
-		return nil, fmt.Errorf("oauth2flow: %w: it began for another client", ErrState)
 	}
-	return c.call(ctx, p.TokenURL, nil, func(req *tokenRequest) error {
+	t, err := c.call(ctx, c.client.TokenURL, nil, func(req *tokenRequest) error {
 		req.add(fieldGrantType, "authorization_code")
 		req.add("code", code)
 		req.add("redirect_uri", p.RedirectURI)
@@ -85,6 +83,10 @@ func (c *AuthorizationCode) Complete(
 		}
 		return nil
 	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // login returns the login that the answer belongs to. It looks at nothing else of the answer before that.
@@ -95,12 +97,11 @@ func (c *AuthorizationCode) login(
 	if len(states) != 1 || states[0] == "" {
 		return nil, ErrState
 	}
-	p, err := takePending(ctx, c.config.Pending, states[0])
+	p, err := takePending(ctx, c.config.Pending, c.pendingKey(states[0], browser.Reveal()))
 	if err != nil {
 		return nil, err
 	}
-	same := subtle.ConstantTimeCompare([]byte(hashOf(browser.Reveal())), []byte(p.Browser)) == 1
-	if !same || auth.Subject(ctx) != p.Subject {
+	if auth.Subject(ctx) != p.Subject {
 		return nil, ErrState
 	}
 	for _, name := range []string{"code", "iss", "error"} {
@@ -112,23 +113,24 @@ func (c *AuthorizationCode) login(
 }
 
 // checkIssuer refuses the answer of another server (RFC 9207, section 2.4).
-func (p *pending) checkIssuer(callback url.Values) error {
+func (c *AuthorizationCode) checkIssuer(callback url.Values) error {
 	issuer := callback.Get("iss")
 	switch {
-	case !callback.Has("iss") && p.RequireIssuer:
+	case !callback.Has("iss") && c.config.RequireIssuer:
 		return fmt.Errorf("%w: it names none", ErrIssuer)
-	case callback.Has("iss") && p.Issuer != "" && issuer != p.Issuer:
+	case callback.Has("iss") && c.config.Issuer != "" && issuer != c.config.Issuer:
 		return ErrIssuer
 	}
 	return nil
 }
 
 func refusedLogin(callback url.Values) error {
+	scrub := redact.NewScrubber(nil, "", "", []string{callback.Get("state"), callback.Get("code")})
 	e := &CallbackError{}
 	if code := callback.Get("error"); len(code) <= mostCode && redact.Line(code) == code {
 		e.Code = code
 	}
-	e.Description = excerpt(callback.Get("error_description"), redact.Scrubber{})
+	e.Description = excerpt(callback.Get("error_description"), scrub)
 	return e
 }
 

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/field"
+	"github.com/restconn/restconn/internal/tokencall"
 	"github.com/restconn/restconn/internal/wait"
 	"github.com/restconn/restconn/secrets"
 )
@@ -48,9 +53,21 @@ type DeviceLogin struct {
 	Expires time.Time
 
 	code     secrets.Value
-	interval time.Duration
+	owner    string       // whose token call it is for
+	interval atomic.Int64 // in nanoseconds
 	waiting  atomic.Bool
 }
+
+// String tells until when the login lasts.
+func (l *DeviceLogin) String() string {
+	return "a device login until " + l.Expires.UTC().Format(time.RFC3339)
+}
+
+// Format writes String for every verb: the user code is for the user.
+func (l *DeviceLogin) Format(f fmt.State, _ rune) { write(f, l.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (l *DeviceLogin) LogValue() slog.Value { return slog.StringValue(l.String()) }
 
 const (
 	pollInterval     = 5 * time.Second // where the server says nothing, and what slow_down adds
@@ -86,6 +103,7 @@ func (d *DeviceCode) Begin(ctx context.Context) (*DeviceLogin, error) {
 	if err != nil {
 		return nil, unusable(a, req, err)
 	}
+	login.owner = d.traits.Config
 	return login, nil
 }
 
@@ -95,7 +113,8 @@ func deviceLogin(o *object, now time.Time) (*DeviceLogin, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &DeviceLogin{code: secrets.Static(code), interval: pollInterval}
+	l := &DeviceLogin{code: secrets.Static(code)}
+	l.interval.Store(int64(pollInterval))
 	if l.UserCode, err = shownText(o, fieldUserCode); err != nil {
 		return nil, err
 	}
@@ -113,7 +132,7 @@ func deviceLogin(o *object, now time.Time) (*DeviceLogin, error) {
 	}
 	l.Expires = now.Add(min(lifetime, mostDeviceTime))
 	if interval, ok := seconds(o, "interval"); ok {
-		l.interval = min(max(interval, leastInterval), mostInterval)
+		l.interval.Store(int64(min(max(interval, leastInterval), mostInterval)))
 	}
 	return l, nil
 }
@@ -137,53 +156,90 @@ func shownURL(o *object, name string) (string, error) {
 	return text, nil
 }
 
-// seconds returns a number of seconds.
+// seconds returns a number of seconds, of which more than a day are a day.
 func seconds(o *object, name string) (time.Duration, bool) {
+	const most = 24 * 60 * 60
 	text, ok := o.scalar(name)
-	if !ok {
+	n, err := strconv.ParseFloat(text, 64)
+	if !ok || err != nil || math.IsNaN(n) {
 		return 0, false
 	}
-	d, err := time.ParseDuration(text + "s")
-	return d, err == nil
+	return time.Duration(min(n, most) * float64(time.Second)), true
 }
 
-// ErrDeviceWait says that a [DeviceLogin] is being waited for already: each poll counts at the server.
-var ErrDeviceWait = errors.New("oauth2flow: this login is being waited for already")
+// ErrDeviceWait says that a [DeviceLogin] is being waited for already, since each poll counts at the server, or that
+// it is none of this grant.
+var ErrDeviceWait = errors.New("oauth2flow: this login is being waited for already, or is none of this grant")
 
 // Wait asks the server, as often as it wants to be asked, until the user has logged in. A refusal is an [*Error] of
 // the server, such as access_denied; that the code ends, or ctx, is the end of a context. A call that fails on the
-// way is made again later, with twice the wait (RFC 8628, section 3.5).
+// way is made again later, with twice the wait (RFC 8628, section 3.5), and takes 30 s at most.
 func (d *DeviceCode) Wait(ctx context.Context, l *DeviceLogin) (*auth.Token, error) {
 	switch {
 	case d.fault != nil:
 		return nil, d.fault
-	case l == nil || l.waiting.Swap(true):
+	case l == nil || l.owner != d.traits.Config || l.waiting.Swap(true):
 		return nil, ErrDeviceWait
 	}
 	defer l.waiting.Store(false)
-	ctx, cancel := context.WithDeadline(ctx, l.Expires)
+	until, cancel := context.WithDeadline(ctx, l.Expires)
 	defer cancel()
-	for {
-		if err := wait.For(ctx, l.interval); err != nil {
-			return nil, fmt.Errorf("oauth2flow: nobody has logged in: %w", err)
+	var last error
+	for pause := time.Duration(l.interval.Load()); ; {
+		if err := wait.For(until, pause); err != nil {
+			return nil, fmt.Errorf("oauth2flow: nobody has logged in: %w", errors.Join(err, last))
 		}
 		t, err := d.poll(ctx, l)
 		if err == nil {
 			return t, nil
 		}
-		refused, ok := errors.AsType[*Error](err)
-		switch {
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("oauth2flow: nobody has logged in: %w", wait.Ended(ctx))
-		case ok && refused.Code == codePending:
-		case ok && refused.Code == codeSlowDown:
-			l.interval += pollInterval
-		case ok && refused.Status < 500, isAnswer(err): //nolint:mnd // what would be said again
+		if isFinal(err) {
 			return nil, err
-		default:
-			l.interval = min(2*l.interval, mostInterval) //nolint:mnd // twice
+		}
+		if pause = l.slower(err); !isPending(err) {
+			last = err
 		}
 	}
+}
+
+// isFinal reports whether the server would say the same again, or nothing was sent at all.
+func isFinal(err error) bool {
+	refused, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		_, unsent := errors.AsType[*secrets.Error](err)
+		return unsent || isAnswer(err) || errors.Is(err, auth.ErrNoCredential)
+	case refused.Status >= http.StatusInternalServerError:
+		return false
+	}
+	switch refused.Code {
+	case "", codePending, codeSlowDown, "temporarily_unavailable", "server_error":
+		return false
+	}
+	return true
+}
+
+func isPending(err error) bool {
+	refused, ok := errors.AsType[*Error](err)
+	return ok && (refused.Code == codePending || refused.Code == codeSlowDown)
+}
+
+// slower returns how long to wait after an answer that was no token.
+func (l *DeviceLogin) slower(err error) time.Duration {
+	interval := time.Duration(l.interval.Load())
+	refused, ok := errors.AsType[*Error](err)
+	switch {
+	case ok && refused.Code == codePending:
+	case ok && refused.Code == codeSlowDown:
+		interval += pollInterval
+	default:
+		interval = max(interval, min(2*interval, mostInterval)) //nolint:mnd // twice
+	}
+	l.interval.Store(int64(interval))
+	if ok {
+		return max(interval, refused.RetryAfter)
+	}
+	return interval
 }
 
 func isAnswer(err error) bool {
@@ -193,11 +249,17 @@ func isAnswer(err error) bool {
 
 // poll asks once.
 func (d *DeviceCode) poll(ctx context.Context, l *DeviceLogin) (*auth.Token, error) {
-	return d.call(ctx, d.client.TokenURL, nil, func(req *tokenRequest) error {
+	ctx, cancel := context.WithTimeout(ctx, tokencall.Timeout)
+	defer cancel()
+	t, err := d.call(ctx, d.client.TokenURL, nil, func(req *tokenRequest) error {
 		req.add(fieldGrantType, grantDeviceCode)
 		req.add(fieldDeviceCode, l.code.Reveal())
 		return nil
 	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // Revoke implements [auth.Revoker]. Without a [Client].RevocationURL there is nothing to revoke at.

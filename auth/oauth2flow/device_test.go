@@ -86,6 +86,15 @@ func TestDeviceCode(t *testing.T) {
 			deviceAnswer(), []http.Handler{connectiontest.Status(503), connectiontest.Cut(), issued},
 			[]time.Duration{5e9, 10e9, 20e9}, "", nil,
 		},
+		"F17 a gateway that is busy does not end it": {
+			deviceAnswer(), []http.Handler{
+				connectiontest.Status(429).Header("Retry-After", "30"), oauthError("temporarily_unavailable"), issued,
+			}, []time.Duration{5e9, 30e9, 20e9}, "", nil,
+		},
+		"F17 a call that hangs takes half a minute": {
+			deviceAnswer("expires_in", 1800), []http.Handler{issued.Delay(time.Hour), issued},
+			[]time.Duration{5e9, 40e9}, "", nil,
+		},
 		"F17 a refusal ends it": {
 			deviceAnswer(), []http.Handler{pending, oauthError("access_denied")}, []time.Duration{5e9, 5e9},
 			"access_denied", nil,
@@ -190,6 +199,18 @@ func TestDeviceCodeRefuses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a login of another grant is none of this one", func(t *testing.T) {
+		t.Parallel()
+		a, b := serveDevice(t, deviceAnswer(), issued), serve(t)
+		login, err := oauth2flow.NewDeviceCode(clientOf(a.Server), a.URL+"/device").Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := oauth2flow.NewDeviceCode(clientOf(b, func(c *client) { c.ID = "other" }), b.URL+"/device")
+		if _, err := other.Wait(t.Context(), login); !errors.Is(err, oauth2flow.ErrDeviceWait) || len(b.Requests()) > 0 {
+			t.Errorf("error %v, and %d polls", err, len(b.Requests()))
+		}
+	})
 	t.Run("without a login there is no token", func(t *testing.T) {
 		t.Parallel()
 		s := serveDevice(t, deviceAnswer(), issued)

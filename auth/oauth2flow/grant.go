@@ -29,6 +29,8 @@ type flow struct {
 	accept func(o *object) error
 	// initial is the first refresh token; nil if there is none.
 	initial secrets.Provider
+	// narrowing says that a refresh asks for the scopes of the client, which are then part of what was granted.
+	narrowing bool
 	// anonymous says that the client need not be known.
 	anonymous bool
 	// exposed says that the exchange has secrets among its parameters.

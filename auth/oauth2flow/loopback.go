@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/flight"
 	"github.com/restconn/restconn/internal/wait"
 )
 
 // Loopback says how a program on the user's own machine takes the answer (RFC 8252, section 7.3).
 type Loopback struct {
-	// Open shows the user the URL of the login, as by starting the system's browser. It does not wait for the user.
+	// Open shows the user the URL of the login, as by starting the system's browser. It may wait for that to end; its
+	// context ends with the login.
 	Open func(ctx context.Context, login *Login) error
 	// Path is that of the redirect URI, for servers that want a certain one. The default is another one each time.
 	Path string
@@ -33,12 +35,13 @@ type Loopback struct {
 const (
 	loopbackHeader  = 64 << 10         // bytes of a request
 	loopbackTimeout = 10 * time.Second // of a request
+	loopbackClose   = time.Second      // for what is under way in the end
 )
 
 // Loopback logs a user in on this machine: it listens on a literal loopback address, shows the URL, waits for the
 // browser to come back, and makes the exchange. The RedirectURI of the [Authorization] plays no part. Nothing that a
 // stranger sends to the port ends the login. It waits for ten minutes at most, and listens no longer than that.
-func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback) (token *auth.Token, err error) {
+func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback) (*auth.Token, error) {
 	if err := l.validate(); err != nil {
 		return nil, err
 	}
@@ -46,6 +49,7 @@ func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback) (token *au
 	if err != nil {
 		return nil, fmt.Errorf("oauth2flow: Loopback: %w", err)
 	}
+	defer func() { _ = listener.Close() }()
 	path := l.Path
 	if path == "" {
 		path = "/" + rand.Text()
@@ -53,12 +57,13 @@ func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback) (token *au
 	redirect := url.URL{Scheme: "http", Host: listener.Addr().String(), Path: path}
 	login, err := c.begin(ctx, redirect.String())
 	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, err
 	}
 	answers := make(chan url.Values, 1)
 	server := &http.Server{
-		Handler:     l.handler(redirect.Host, path, login.state, answers),
+		Handler:     l.handler(redirect.Host, path, login.state.Reveal(), answers),
 		ReadTimeout: loopbackTimeout, WriteTimeout: loopbackTimeout, MaxHeaderBytes: loopbackHeader,
+		DisableGeneralOptionsHandler: true,
 	}
 	served := make(chan struct{})
 	go func() {
@@ -66,19 +71,40 @@ func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback) (token *au
 		_ = server.Serve(listener)
 	}()
 	defer func() {
-		_ = server.Shutdown(context.WithoutCancel(ctx)) // the page is sent before that
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), loopbackClose)
+		defer cancel()
+		_ = server.Shutdown(closing) // the page is sent before that
+		_ = server.Close()
 		<-served
 	}()
+	answer, err := l.await(ctx, login, answers)
+	if err != nil {
+		return nil, err
+	}
+	return c.Complete(ctx, answer, login.Browser)
+}
+
+// await shows the URL, and waits for the answer.
+func (l *Loopback) await(ctx context.Context, login *Login, answers <-chan url.Values) (url.Values, error) {
 	ctx, cancel := context.WithDeadline(ctx, login.Expires)
 	defer cancel()
-	if err := l.Open(ctx, login); err != nil {
-		return nil, fmt.Errorf("oauth2flow: Loopback.Open: %w", err)
-	}
-	select {
-	case answer := <-answers:
-		return c.Complete(ctx, answer, login.Browser)
-	case <-ctx.Done():
-		return nil, fmt.Errorf("oauth2flow: nobody has logged in: %w", wait.Ended(ctx))
+	opened := make(chan error, 1)
+	go func() { // what opens a browser may wait for its end
+		_, err := flight.Catch(func() (struct{}, error) { return struct{}{}, l.Open(ctx, login) })
+		opened <- err
+	}()
+	for {
+		select {
+		case answer := <-answers:
+			return answer, nil
+		case err := <-opened:
+			if err != nil {
+				return nil, fmt.Errorf("oauth2flow: Loopback.Open: %w", err)
+			}
+			opened = nil
+		case <-ctx.Done():
+			return nil, fmt.Errorf("oauth2flow: nobody has logged in: %w", wait.Ended(ctx))
+		}
 	}
 }
 

@@ -4,50 +4,53 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
 
 // PendingStore keeps logins between their beginning and their end. A web application that runs in several processes
-// has one that all of them reach. It is safe for concurrent use. Records hold a secret, the PKCE verifier.
+// has one that all of them reach. It is safe for concurrent use. Records hold a secret, the PKCE verifier: what is
+// kept outside the process is sealed.
 type PendingStore interface {
 	// Put keeps a record until it is taken, or until it expires.
 	Put(ctx context.Context, key string, record []byte, expires time.Time) error
-	// Take returns a record and removes it, in one step: of two calls one gets it. The other, like any for a record that
-	// is not there or has expired, gets nil and no error.
+	// Take returns a record and removes it, in one step: of two calls one gets it. The other, like any for a record
+	// that is not there or has expired, gets nil and no error.
 	Take(ctx context.Context, key string) ([]byte, error)
 }
 
 // pending is a login under way: all that its end must not take from what is configured by then.
 type pending struct {
-	Subject       string    `json:"subject"`
-	Browser       string    `json:"browser"` // the hash of [Login].Browser
-	Issuer        string    `json:"issuer"`
-	RequireIssuer bool      `json:"require_issuer"`
-	TokenURL      string    `json:"token_url"`
-	ClientID      string    `json:"client_id"`
-	RedirectURI   string    `json:"redirect_uri"`
-	Verifier      string    `json:"verifier"`
-	Expires       time.Time `json:"expires"`
+	Key         string    `json:"key"`
+	Subject     string    `json:"subject"`
+	RedirectURI string    `json:"redirect_uri"`
+	Verifier    string    `json:"verifier"`
+	Expires     time.Time `json:"expires"`
 }
 
-// put keeps the record under the hash of the state, so that who reads the store cannot end a login.
-func (p *pending) put(ctx context.Context, store PendingStore, state string) error {
+// pendingKey is what a login is kept under. Who does not know the state and what the browser keeps cannot end it, nor
+// can the answer reach another client, server or issuer than the one that it began at.
+func (c *AuthorizationCode) pendingKey(state, browser string) string {
+	return hashOf(fmt.Sprintf("%q", []string{state, browser, c.client.ID, c.client.TokenURL, c.config.Issuer}))
+}
+
+func (p *pending) put(ctx context.Context, store PendingStore) error {
 	record, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	return store.Put(ctx, hashOf(state), record, p.Expires)
+	return store.Put(ctx, p.Key, record, p.Expires)
 }
 
-// takePending returns the login of a state, which is over by that.
-func takePending(ctx context.Context, store PendingStore, state string) (*pending, error) {
-	record, err := store.Take(ctx, hashOf(state))
+// takePending returns the login of that key, which is over by that.
+func takePending(ctx context.Context, store PendingStore, key string) (*pending, error) {
+	record, err := store.Take(ctx, key)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the login cannot be read: %w", err)
 	}
 	var p pending
-	if record == nil || json.Unmarshal(record, &p) != nil || !time.Now().Before(p.Expires) {
+	if record == nil || json.Unmarshal(record, &p) != nil || p.Key != key || !time.Now().Before(p.Expires) {
 		return nil, ErrState
 	}
 	return &p, nil
@@ -66,7 +69,7 @@ type pendingMemory struct {
 }
 
 type memoryRecord struct {
-	text    []byte
+	text    func() []byte // which no dumper looks into
 	expires time.Time
 }
 
@@ -80,7 +83,7 @@ func (m *pendingMemory) Put(_ context.Context, key string, record []byte, expire
 	if len(m.records) >= mostPending {
 		m.forget(time.Now())
 	}
-	m.records[key] = memoryRecord{text: record, expires: expires}
+	m.records[key] = memoryRecord{text: func() []byte { return record }, expires: expires}
 	return nil
 }
 
@@ -108,5 +111,5 @@ func (m *pendingMemory) Take(_ context.Context, key string) ([]byte, error) {
 	if !ok || !time.Now().Before(r.expires) {
 		return nil, nil
 	}
-	return r.text, nil
+	return r.text(), nil
 }

@@ -32,10 +32,11 @@ const ExtraInitial = "initial_refresh_token_sha256"
 // and cannot be more than what was granted.
 func Refresh(c Client, initial secrets.Provider) auth.Grant {
 	f := flow{
-		kind:    "refresh token",
-		renewal: renewOnly,
-		initial: initial,
-		traits:  auth.Traits{OneTime: true, Interactive: initial == nil},
+		kind:      "refresh token",
+		renewal:   renewOnly,
+		narrowing: true,
+		initial:   initial,
+		traits:    auth.Traits{OneTime: true, Interactive: initial == nil},
 	}
 	if initial != nil {
 		f.require("initial refresh token", initial)
@@ -126,7 +127,7 @@ func (g *grant) refresh(ctx context.Context, refresh string, prev *auth.Token) (
 	t, err := g.call(ctx, g.client.refreshURL(), prev, func(req *tokenRequest) error {
 		req.add(fieldGrantType, "refresh_token")
 		req.add(fieldRefreshToken, refresh)
-		if g.renewal == renewOnly {
+		if g.narrowing {
 			g.client.addScopes(req)
 		}
 		return nil
