@@ -79,7 +79,8 @@ func compile(headers []WaitHeader) []retrytime.Field {
 	fields := make([]retrytime.Field, 0, len(headers))
 	for _, h := range headers {
 		fields = append(fields, retrytime.Field{
-			Name: h.Name, Form: retrytime.Form(cmp.Or(h.Form, WaitAuto)), Remaining: h.Remaining,
+			Name: http.CanonicalHeaderKey(h.Name), Shown: h.Name, Form: retrytime.Form(cmp.Or(h.Form, WaitAuto)),
+			Remaining: http.CanonicalHeaderKey(h.Remaining),
 		})
 	}
 	return fields

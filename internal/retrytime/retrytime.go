@@ -2,6 +2,7 @@
 package retrytime
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"strconv"
@@ -46,6 +47,8 @@ func (f Form) Known() bool {
 type Field struct {
 	Name string
 	Form Form
+	// Shown is the name as people write it; "" for Name.
+	Shown string
 	// Remaining names the field that holds how much of a quota is left. If it is set, the delay lasts until the quota is
 	// there again, and counts only if nothing of it is left.
 	Remaining string
@@ -69,7 +72,7 @@ func Longest(fields []Field, status int, header http.Header, now time.Time) (lon
 			continue
 		}
 		if d, ok := r.read(f.Form, values); ok && (name == "" || d > longest) {
-			longest, name = d, f.Name
+			longest, name = d, cmp.Or(f.Shown, f.Name)
 		}
 	}
 	return longest, name
