@@ -13,6 +13,10 @@
 // The flows without a user are [ClientCredentials], [Password], [Refresh], [Assertion], [TokenExchange] and
 // [CustomGrant]. [Introspect] and [Revoke] ask about a token and end it.
 //
+// Those with a user are [AuthorizationCode], for web applications and, by its Loopback, for programs on the user's
+// machine, and [DeviceCode]. A login is the caller's to begin; its token goes to auth.Manager.Set, and is renewed from
+// then on.
+//
 // # Calls
 //
 // An exchange sends exactly one request, or two where a refresh token is refused and the grant has another way. It is
