@@ -19,12 +19,14 @@ func (cfg *config) conflicts() error {
 	if cfg.transport != nil && cfg.insecureTLS {
 		errs = append(errs, wrapOption("WithInsecureSkipVerify", errForeignTransport))
 	}
-	for option, proxy := range map[string]Proxy{"WithProxy": cfg.pool.proxy, "WithTokenProxy": cfg.pool.tokenProxy} {
+	forbidden := func(option string, proxy Proxy) {
 		if cfg.pool.noProxy && proxy.Mode == ProxyCustom {
 			errs = append(errs, &OptionError{Option: option, Err: fmt.Errorf(
 				"runtime %q has no proxies (NoProxy), and Mode ProxyCustom asks for one", redact.Line(cfg.runtimeName))})
 		}
 	}
+	forbidden("WithProxy", cfg.pool.proxy)
+	forbidden("WithTokenProxy", cfg.pool.tokenProxy)
 	return errors.Join(append(errs, cfg.headerConflict())...)
 }
 

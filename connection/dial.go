@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"syscall"
@@ -100,7 +101,7 @@ func WithMaxConnLifetime(d time.Duration) Option {
 
 // dial makes a TCP connection.
 func (p *pool) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	if p.config.dialTo != "" && strings.EqualFold(addr, p.home()) {
+	if p.config.dialTo != "" && strings.EqualFold(addr, hostPort(p.base)) {
 		addr = p.config.dialTo
 	}
 	if p.config.dial != nil {
@@ -125,13 +126,13 @@ func (p *pool) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	return dialer.DialContext(ctx, network, addr)
 }
 
-// home returns the host and port of the base URL.
-func (p *pool) home() string {
-	port := p.base.Port()
+// hostPort returns the host and port of a URL, as net/http dials them.
+func hostPort(u *url.URL) string {
+	port := u.Port()
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[p.base.Scheme]
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	return net.JoinHostPort(p.base.Hostname(), port)
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
 // checkAddress refuses an address that is not public.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +24,7 @@ type generation struct {
 	ends  int64        // when it is too old, likewise; 0 for never
 	lanes [lanes]atomic.Pointer[lane]
 
-	census census
+	sweeping atomic.Bool // a sweep is to come
 
 	mu      sync.Mutex
 	derived map[laneKey]*lane
@@ -146,16 +149,28 @@ func (g *generation) lane(key laneKey, via *url.URL) *lane {
 	return l
 }
 
-// closeIdle closes the connections that nobody uses.
-func (g *generation) closeIdle() {
-	for i := range g.lanes {
-		if l := g.lanes[i].Load(); l != nil {
-			l.transport.CloseIdleConnections()
+// made yields the lanes that there are.
+func (g *generation) made() iter.Seq[*lane] {
+	return func(yield func(*lane) bool) {
+		for i := range g.lanes {
+			if l := g.lanes[i].Load(); l != nil && !yield(l) {
+				return
+			}
+		}
+		g.mu.Lock()
+		derived := slices.Collect(maps.Values(g.derived))
+		g.mu.Unlock()
+		for _, l := range derived {
+			if !yield(l) {
+				return
+			}
 		}
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, l := range g.derived {
+}
+
+// closeIdle closes the connections that nobody uses.
+func (g *generation) closeIdle() {
+	for l := range g.made() {
 		l.transport.CloseIdleConnections()
 	}
 }

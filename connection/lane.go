@@ -40,7 +40,7 @@ type lane struct {
 	secure     *tls.Config // of handshakes with servers
 	roots      *x509.CertPool
 	open       atomic.Int64 // connections
-	http2      sync.Map     // hosts of URLs that have spoken HTTP/2
+	http2      sync.Map     // hosts and ports that have spoken HTTP/2
 	proxies    sync.Map     // host and port of an HTTP proxy to its URL: those that plain http goes through
 }
 
@@ -68,7 +68,6 @@ func newLane(g *generation, key laneKey, via *url.URL) *lane {
 		Proxy:                  l.plainProxy,
 		DialContext:            l.dialPlain,
 		DialTLSContext:         l.dialTLS,
-		TLSClientConfig:        l.secure,
 		Protocols:              l.version.protocols(),
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		MaxIdleConnsPerHost:    maxIdleConnsPerHost,
@@ -118,6 +117,7 @@ func (l *lane) roundTrip(req *http.Request) (*http.Response, error) {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" { // which our error says better
 		err = op.Err
 	}
+	err = l.pool.timeout(err)
 	if err != nil || resp.StatusCode != http.StatusProxyAuthRequired || req.URL.Scheme != "http" {
 		return resp, err
 	}
@@ -133,7 +133,7 @@ func (l *lane) roundTrip(req *http.Request) (*http.Response, error) {
 func (l *lane) send(req *http.Request) (*http.Response, error) {
 	speaksHTTP2 := l.version != HTTP11 && req.URL.Scheme == "https" || l.version == HTTP2Unencrypted
 	if speaksHTTP2 && onlyOnce(req) {
-		_, known := l.http2.Load(strings.ToLower(req.URL.Host))
+		_, known := l.http2.Load(hostPort(req.URL))
 		resp, err := sendonce.RoundTrip(l.transport, req, known || !l.version.protocols().HTTP1())
 		if errors.Is(err, errDials) {
 			err = &dialError{err} // there would have been no other connection had the server processed it
@@ -150,7 +150,7 @@ func (l *lane) plainProxy(req *http.Request) (*url.URL, error) {
 		return nil, nil //nolint:nilnil // as net/http wants it
 	}
 	u, err := l.route(req.URL)
-	if err != nil || u == nil || strings.HasPrefix(u.Scheme, "socks") {
+	if err != nil || u == nil || proxiesAll(u) {
 		return nil, err
 	}
 	if l.version == HTTP2Unencrypted {
@@ -201,7 +201,6 @@ func (l *lane) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 	conn, err = l.handshake(ctx, conn, addr, l.secure)
 	if secured, ok := conn.(*tls.Conn); ok && secured.ConnectionState().NegotiatedProtocol == "h2" {
 		l.http2.Store(addr, true)
-		l.http2.Store(strings.TrimSuffix(addr, ":443"), true)
 	}
 	return conn, err
 }

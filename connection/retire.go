@@ -10,12 +10,6 @@ import (
 // sweepEvery is how often a generation that is over looks for connections that nobody uses any more.
 const sweepEvery = time.Second
 
-// census counts the open connections of a generation.
-type census struct {
-	open     atomic.Int64
-	sweeping atomic.Bool // a sweep is to come
-}
-
 // over reports whether nobody is to keep connections of the generation.
 func (g *generation) over() bool { return g.pool.current.Load() != g || g.pool.users.Load() == 0 }
 
@@ -29,18 +23,27 @@ func (g *generation) sweep() {
 
 // watch has a generation that is over swept as long as it has connections.
 func (g *generation) watch() {
-	if g.census.open.Load() > 0 && g.over() && !g.census.sweeping.Swap(true) {
+	if g.over() && g.open() && !g.sweeping.Swap(true) {
 		time.AfterFunc(sweepEvery, func() {
-			g.census.sweeping.Store(false)
+			g.sweeping.Store(false)
 			g.sweep()
 		})
 	}
 }
 
-// count makes conn one of the connections of the lane and its generation.
+// open reports whether there are connections.
+func (g *generation) open() bool {
+	for l := range g.made() {
+		if l.open.Load() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// count makes conn one of the connections of the lane.
 func (l *lane) count(conn net.Conn) net.Conn {
 	l.open.Add(1)
-	l.generation.census.open.Add(1)
 	l.generation.watch()
 	return &countedConn{Conn: conn, lane: l}
 }
@@ -59,7 +62,6 @@ func (c *countedConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Co
 func (c *countedConn) Close() error {
 	if !c.closed.Swap(true) {
 		c.lane.open.Add(-1)
-		c.lane.generation.census.open.Add(-1)
 	}
 	return c.Conn.Close()
 }

@@ -6,13 +6,13 @@ import (
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
 	"time"
+
+	"github.com/restconn/restconn/internal/pemcert"
 )
 
 // CertificateSource tells the client certificate of a connection, with its private key. *keystore.Store is one.
@@ -46,7 +46,8 @@ func WithTrustedCA(texts ...[]byte) Option {
 	return option{"WithTrustedCA", func(cfg *config) error { return cfg.trustPEM("WithTrustedCA", texts) }}
 }
 
-// WithTrustedCAOnly is [WithTrustedCA] without those of the system.
+// WithTrustedCAOnly is [WithTrustedCA] without those of the system. Beside [WithRootCAs], which has taken their place
+// already, it is the same.
 func WithTrustedCAOnly(texts ...[]byte) Option {
 	return option{"WithTrustedCAOnly", func(cfg *config) error {
 		cfg.pool.noSystem = true
@@ -60,7 +61,7 @@ func (cfg *config) trustPEM(option string, texts [][]byte) error {
 		return errors.New("there is no PEM text")
 	}
 	for i, text := range texts {
-		certs, err := parsePEM(text)
+		certs, err := pemcert.Parse(text)
 		if err != nil {
 			return fmt.Errorf("text %d: %w", i+1, err)
 		}
@@ -68,37 +69,6 @@ func (cfg *config) trustPEM(option string, texts [][]byte) error {
 	}
 	return cfg.ofPool(option)
 }
-
-// parsePEM returns the certificates in text, of which there must be one. Notes around them are fine, other blocks are
-// not.
-func parsePEM(text []byte) ([]*x509.Certificate, error) {
-	begun := len(beginLine.FindAllIndex(text, -1))
-	var certs []*x509.Certificate
-	for {
-		block, rest := pem.Decode(text)
-		if block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			return nil, errors.New("there is a PEM block that is not a CERTIFICATE")
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %d: %w", len(certs)+1, err)
-		}
-		certs, text = append(certs, cert), rest
-	}
-	switch {
-	case begun > len(certs): // pem.Decode passes over what it cannot read
-		return nil, errors.New("there is a PEM block that cannot be read")
-	case len(certs) == 0:
-		return nil, errors.New("there is no certificate in the PEM text (is it the path of a file? that is keystore.File, " +
-			"for WithRootCAs)")
-	}
-	return certs, nil
-}
-
-var beginLine = regexp.MustCompile(`(?m)^[ \t]*-{5}BEGIN`)
 
 // WithRootCAs trusts what src tells in the place of the system's certificates, as a Java trust store does.
 func WithRootCAs(src RootSource) Option {

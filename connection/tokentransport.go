@@ -52,8 +52,7 @@ func (t tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if key.insecure {
 		c.pool.warn(req.Context(), c.config.log())
 	}
-	resp, err := c.pool.roundTrip(req, key, via)
-	return resp, c.pool.timeout(err)
+	return c.pool.roundTrip(req, key, via)
 }
 
 // chooses reports whether the flow chooses the proxy.

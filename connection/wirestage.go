@@ -81,7 +81,6 @@ func (s wireStage) RoundTrip(req *http.Request) (*http.Response, error) {
 		err = errNoResponse
 	}
 	if err != nil {
-		err = s.pool.timeout(err)
 		return nil, &TransportError{Method: req.Method, Unsent: unconnected(err), Err: shown(err)}
 	}
 	if resp.Body == nil {

@@ -76,7 +76,7 @@ type Authorization struct {
 //
 // It is safe for concurrent use.
 type AuthorizationCode struct {
-	*grant
+	signIn
 
 	config Authorization
 }
@@ -87,15 +87,7 @@ func NewAuthorizationCode(c Client, a Authorization) *AuthorizationCode {
 	if a.Pending == nil {
 		a.Pending = NewPendingMemory()
 	}
-	f := flow{
-		kind: "authorization code", renewal: renewOnly, config: []string{a.URL},
-		traits: auth.Traits{OneTime: true, Interactive: true},
-	}
-	f.faults = a.validate()
-	g := &grant{flow: f, client: c.clone()}
-	g.fault = g.validate()
-	g.traits.Config = g.client.config(append([]string{f.kind}, f.config...))
-	return &AuthorizationCode{grant: g, config: a}
+	return &AuthorizationCode{signIn: newSignIn(c.clone(), "authorization code", a.URL, a.validate()...), config: a}
 }
 
 // validate returns what is wrong.

@@ -109,7 +109,7 @@ func TestAuthorizationCodePKCE(t *testing.T) {
 	for pkce, want := range map[oauth2flow.PKCE]string{
 		oauth2flow.PKCES256: "S256", oauth2flow.PKCEPlain: "plain", oauth2flow.PKCENone: "",
 	} {
-		t.Run("S1 S2 PKCE "+string(pkce), func(t *testing.T) {
+		t.Run("N-31 PKCE "+string(pkce), func(t *testing.T) {
 			t.Parallel()
 			s := serve(t)
 			code := signIn(s, func(_ *client, a *oauth2flow.Authorization) { a.PKCE = pkce })

@@ -133,11 +133,3 @@ func refusedLogin(callback url.Values) error {
 	e.Description = excerpt(callback.Get("error_description"), scrub)
 	return e
 }
-
-// Revoke implements [auth.Revoker]. Without a [Client].RevocationURL there is nothing to revoke at.
-func (c *AuthorizationCode) Revoke(ctx context.Context, t *auth.Token) error {
-	if c.client.RevocationURL == "" {
-		return nil
-	}
-	return revocable{c.grant}.Revoke(ctx, t)
-}

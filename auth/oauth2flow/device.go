@@ -24,7 +24,7 @@ import (
 // user has used it. As an auth.Grant it renews the token by its refresh token; without one that is good, it is
 // [auth.ErrLoginRequired]. It is safe for concurrent use.
 type DeviceCode struct {
-	*grant
+	signIn
 
 	url string
 }
@@ -32,15 +32,9 @@ type DeviceCode struct {
 // NewDeviceCode returns the grant of that client at the device authorization endpoint (RFC 8628, section 3.1). What
 // is wrong with it, Validate tells.
 func NewDeviceCode(c Client, endpoint string) *DeviceCode {
-	f := flow{
-		kind: "device code", renewal: renewOnly, config: []string{endpoint},
-		traits: auth.Traits{OneTime: true, Interactive: true},
-	}
-	g := &grant{flow: f, client: c.clone()}
-	g.faults = append(g.faults, g.client.checkURL("device authorization endpoint", endpoint, true))
-	g.fault = g.validate()
-	g.traits.Config = g.client.config(append([]string{f.kind}, f.config...))
-	return &DeviceCode{grant: g, url: endpoint}
+	own := c.clone()
+	fault := own.checkURL("device authorization endpoint", endpoint, true)
+	return &DeviceCode{signIn: newSignIn(own, "device code", endpoint, fault), url: endpoint}
 }
 
 // DeviceLogin is what the user has to be told.
@@ -260,12 +254,4 @@ func (d *DeviceCode) poll(ctx context.Context, l *DeviceLogin) (*auth.Token, err
 		return nil, err
 	}
 	return t, nil
-}
-
-// Revoke implements [auth.Revoker]. Without a [Client].RevocationURL there is nothing to revoke at.
-func (d *DeviceCode) Revoke(ctx context.Context, t *auth.Token) error {
-	if d.client.RevocationURL == "" {
-		return nil
-	}
-	return revocable{d.grant}.Revoke(ctx, t)
 }

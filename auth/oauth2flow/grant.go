@@ -60,11 +60,32 @@ type grant struct {
 type revocable struct{ *grant }
 
 // newGrant returns f as a grant of c.
-func newGrant(c Client, f flow) auth.Grant {
-	g := &grant{flow: f, client: c.clone()}
+func newGrant(c Client, f flow) auth.Grant { return makeGrant(c.clone(), f).wrap() }
+
+func makeGrant(c *Client, f flow) *grant {
+	g := &grant{flow: f, client: c}
 	g.fault = g.validate()
 	g.traits.Config = g.client.config(append([]string{f.kind}, f.config...))
-	return g.wrap()
+	return g
+}
+
+// signIn is a grant that a user's login begins, and a refresh token goes on with. Its login is the caller's to make.
+type signIn struct{ *grant }
+
+// newSignIn returns the grant of a login at that endpoint.
+func newSignIn(c *Client, kind, endpoint string, faults ...error) signIn {
+	return signIn{makeGrant(c, flow{
+		kind: kind, renewal: renewOnly, config: []string{endpoint}, faults: faults,
+		traits: auth.Traits{OneTime: true, Interactive: true},
+	})}
+}
+
+// Revoke implements [auth.Revoker]. Without a [Client].RevocationURL there is nothing to revoke at.
+func (s signIn) Revoke(ctx context.Context, t *auth.Token) error {
+	if s.client.RevocationURL == "" {
+		return nil
+	}
+	return revocable(s).Revoke(ctx, t)
 }
 
 // wrap adds what a grant can do for this client only.

@@ -107,7 +107,7 @@ func TestLoopback(t *testing.T) {
 		last := b.visits[len(b.visits)-1]
 		if last.status != http.StatusOK || last.body != "bye" || last.header.Get("Referrer-Policy") != "no-referrer" ||
 			last.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("S15 the browser got %+v", last)
+			t.Errorf("the browser got %+v", last)
 		}
 		host, _, err := net.SplitHostPort(address)
 		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/restconn/restconn/internal/origin"
+	"github.com/restconn/restconn/internal/pemcert"
 	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/internal/sendonce"
 )
@@ -33,7 +34,6 @@ var (
 	ErrRedirect = errors.New("the server redirects, and token calls are not sent elsewhere")
 	ErrTooLarge = errors.New("the answer is larger than 1 MiB")
 	ErrInsecure = errors.New("plain http to another machine would show the credentials to everybody")
-	ErrNoCerts  = errors.New("there is no certificate in the PEM text")
 )
 
 // Config says how calls are sent. The zero Config sends them as the host does.
@@ -87,8 +87,12 @@ func (c Config) roots() (*x509.CertPool, error) {
 		}
 		pool = system
 	}
-	if !pool.AppendCertsFromPEM(c.CA) {
-		return nil, ErrNoCerts
+	certs, err := pemcert.Parse(c.CA)
+	if err != nil {
+		return nil, err
+	}
+	for _, cert := range certs {
+		pool.AddCert(cert)
 	}
 	return pool, nil
 }
