@@ -45,8 +45,8 @@ type Binder interface {
 
 // Host is what a connection hands to a [Binder].
 type Host struct {
-	// Client sends token calls: it has the connection's trust and client certificate and its proxy for such calls, follows
-	// no redirects, and adds no credentials.
+	// Client sends token calls: it has the connection's trust and client certificate and its proxy for such calls,
+	// follows no redirects, and adds no credentials.
 	Client *http.Client
 	// Logger is never nil.
 	Logger *slog.Logger

@@ -7,15 +7,15 @@
 // # Tokens
 //
 // A [TokenSource] answers with a token that is good now; Bearer puts it on the request. [Manage] makes one of a
-// [Grant], which is a single exchange: those of OAuth 2.0 are in package auth/oauth2flow, logins of a service's own in
-// auth/login, and [GrantFunc] is a function. With [KeepIn] the tokens outlive the process, and are shared by all that
-// use the same [TokenStore]: those of package auth/tokenstore, or one of your own.
+// [Grant], which is a single exchange: those of OAuth 2.0 are in package auth/oauth2flow, logins of a service's own
+// in auth/login, and [GrantFunc] is a function. With [KeepIn] the tokens outlive the process, and are shared by all
+// that use the same [TokenStore]: those of package auth/tokenstore, or one of your own.
 //
 //	tokens := auth.Manage(oauth2flow.ClientCredentials(client), auth.KeepIn(store, "crm"))
 //	conn, err := connection.New(api, connection.WithAuth(auth.Bearer(tokens)))
 //
-// A manager that only connections use need not be closed: closing the last of them ends what it runs. One that is asked
-// directly is closed by whoever made it.
+// A manager that only connections use need not be closed: closing the last of them ends what it runs. One that is
+// asked directly is closed by whoever made it.
 //
 // # Secrets
 //

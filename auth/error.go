@@ -21,8 +21,8 @@ var (
 	// ErrLoginRequired says that there is no token and no way to one without a user, or without a new configuration:
 	// there never was one, or it was revoked, or lost in a crash.
 	ErrLoginRequired = errors.New("a new login is required")
-	// ErrNoSubject says that the context of a call has no subject, see [WithSubject], and that the manager keeps tokens
-	// for subjects only, see [PerSubject].
+	// ErrNoSubject says that the context of a call has no subject, see [WithSubject], and that the manager keeps
+	// tokens for subjects only, see [PerSubject].
 	ErrNoSubject = errors.New("the context has no subject: use auth.WithSubject")
 	// ErrClosed says that the [Manager], or the connection that it was bound to, is closed.
 	ErrClosed = errors.New("closed")
@@ -30,8 +30,8 @@ var (
 	ErrParameterSet = errors.New("query parameter is already set")
 )
 
-// Error is a credential that could not be put on a request, or that could not work at all. The request was not sent, or
-// not sent again, and a retry would not help. It never holds a secret.
+// Error is a credential that could not be put on a request, or that could not work at all. The request was not sent,
+// or not sent again, and a retry would not help. It never holds a secret.
 type Error struct {
 	// Scheme names the scheme, such as "basic", "apikey" or "bearer". It is empty if there is none.
 	Scheme string
@@ -73,3 +73,19 @@ func failAll(scheme string, faults ...error) error {
 	}
 	return errors.Join(failed...)
 }
+
+// LoginRequiredError is the [ErrLoginRequired] of a [Manager], with what is needed to begin the login.
+type LoginRequiredError struct {
+	// Key is whose token is missing: its Subject is the user who has to log in.
+	Key Key
+	// Grant is that of the manager. One that takes a user has a Begin method, as *oauth2flow.AuthorizationCode has.
+	Grant Grant
+	// Err is the cause.
+	Err error
+}
+
+// Error implements error.
+func (e *LoginRequiredError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *LoginRequiredError) Unwrap() error { return e.Err }

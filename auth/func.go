@@ -10,8 +10,8 @@ import (
 //
 //	sign := auth.Func(func(req *http.Request) error { req.Header.Set("X-Signature", mac(req)); return nil })
 //
-// A header that was there before has its old value afterwards: the caller's wins. What else the function does is up to
-// it.
+// A header that was there before has its old value afterwards: the caller's wins. What else the function does is up
+// to it.
 type Func func(req *http.Request) error
 
 var errNilFunc = errors.New("the function is nil")

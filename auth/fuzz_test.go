@@ -14,8 +14,8 @@ import (
 	"github.com/restconn/restconn/secrets"
 )
 
-// FuzzInjection checks that no credential gets out of its place: whatever its bytes, the answer is a typed error, or a
-// request with exactly one header line, query pair or cookie more.
+// FuzzInjection checks that no credential gets out of its place: whatever its bytes, the answer is a typed error, or
+// a request with exactly one header line, query pair or cookie more.
 func FuzzInjection(f *testing.F) {
 	for _, s := range []string{
 		"", "abc", "a b", " a", "a\r\nX-Evil: 1", "a\n", "a\x00", "a\x7f", "a;b=c", "a,b", `"a"`, `a\b`, "a&b=c", "k/1 +",

@@ -19,8 +19,8 @@ type Grant interface {
 	// about a caller may be taken from them.
 	//
 	// An error that is [ErrInvalidGrant] or [ErrClientRejected] says what a repetition would say as well. All others
-	// are taken for a passing fault; one with a method RetryDelay() time.Duration says how long the server wants to be
-	// left alone. A token beside an error is not used, but its refresh token is kept: the old one may be used up.
+	// are taken for a passing fault; one with a method RetryDelay() time.Duration says how long the server wants to
+	// be left alone. A token beside an error is not used, but its refresh token is kept: the old one may be used up.
 	Obtain(ctx context.Context, prev *Token) (*Token, error)
 	// Traits tells what the manager has to know.
 	Traits() Traits

@@ -179,8 +179,8 @@ func (k *keeper) join(ctx context.Context, c caller, want Want, why reason) (*he
 	return k.flights.Do(ctx, struct{}{}, k.flightLimit(), k.renewal(c, want, why))
 }
 
-// flightLimit is how long a renewal may take: it may have to wait for the end of a lease whose holder is dead, and has
-// time for an exchange of its own after that.
+// flightLimit is how long a renewal may take: it may have to wait for the end of a lease whose holder is dead, and
+// has time for an exchange of its own after that.
 func (k *keeper) flightLimit() time.Duration {
 	lease := k.m.limit + leaseSlack
 	if l, ok := k.m.store.(Leaser); ok {

@@ -32,8 +32,8 @@ func (o manageOption) apply(m *Manager) {
 	}
 }
 
-// KeepIn keeps the tokens in a store, under a name that is one for all that share them. The configuration of the grant
-// and the subject are part of the key as well, see [Key]. What the configuration cannot tell apart, such as two
+// KeepIn keeps the tokens in a store, under a name that is one for all that share them. The configuration of the
+// grant and the subject are part of the key as well, see [Key]. What the configuration cannot tell apart, such as two
 // [GrantFunc], or the same client with secrets of two accounts, needs two names. By default, tokens live in memory.
 //
 // A store that fails is told to those who [Watch] and to the connection's logger. Calls go on as long as there is a
@@ -76,8 +76,8 @@ func Watch(f func(Event)) ManageOption {
 }
 
 // RenewBefore renews tokens in the background from d before they expire. The default is a quarter of their lifetime
-// and up to a tenth more, at random. Tokens that do not live longer than d keep to the default. A token is used for at
-// least half of d while it is renewed.
+// and up to a tenth more, at random. Tokens that do not live longer than d keep to the default. A token is used for
+// at least half of d while it is renewed.
 func RenewBefore(d time.Duration) ManageOption {
 	return durationOption("RenewBefore", d, func(m *Manager) { m.before = d })
 }

@@ -41,8 +41,8 @@ type Manager struct {
 	bounds []*boundManager    // those that are open
 }
 
-// Manage returns the manager of the tokens of a grant: whoever asks gets the current one, without a lock and without a
-// call as long as it is good.
+// Manage returns the manager of the tokens of a grant: whoever asks gets the current one, without a lock and without
+// a call as long as it is good.
 //
 //   - The first question after about three quarters of its life (0.65 to 0.75, at random) has a token renewed in the
 //     background; nobody waits for that. A manager that is not asked renews nothing. A token is given up a tenth of its
@@ -59,8 +59,8 @@ type Manager struct {
 //   - With a store ([KeepIn]), of all processes that share it one renews, and the others find its token. What the
 //     store cannot save is used all the same, and saved as soon as it can be.
 //
-// A grant whose refresh token is refused, and that has no other way, answers [ErrLoginRequired] until [Manager.Set]
-// or another process brings a new token.
+// A grant whose refresh token is refused, and that has no other way, answers a [*LoginRequiredError], which is
+// [ErrLoginRequired], until [Manager.Set] or another process brings a new token.
 //
 // A manager that only connections use need not be closed: closing the last of them ends what it runs.
 //
@@ -84,7 +84,8 @@ func Manage(g Grant, opts ...ManageOption) *Manager {
 	return m
 }
 
-// Validate implements [Validator]: for the options, the grant and the store. A manager that is not valid has no token.
+// Validate implements [Validator]: for the options, the grant and the store. A manager that is not valid has no
+// token.
 func (m *Manager) Validate() error { return m.fault }
 
 // check returns all that is wrong with the manager.
@@ -123,11 +124,12 @@ func (m *Manager) Token(ctx context.Context, want Want) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k.token(ctx, caller, want)
+	t, err := k.token(ctx, caller, want)
+	return t, k.explain(err)
 }
 
-// Renew makes an exchange although the current token may be good, keeps what it brings, and returns it. If an exchange
-// is under way, that is the one. It does not wait for the time of the next try after a failure.
+// Renew makes an exchange although the current token may be good, keeps what it brings, and returns it. If an
+// exchange is under way, that is the one. It does not wait for the time of the next try after a failure.
 func (m *Manager) Renew(ctx context.Context) (*Token, error) {
 	caller, err := m.caller()
 	if err != nil {
@@ -137,11 +139,20 @@ func (m *Manager) Renew(ctx context.Context) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k.renewNow(ctx, caller)
+	t, err := k.renewNow(ctx, caller)
+	return t, k.explain(err)
 }
 
-// Set keeps a token that was obtained by other means, such as a sign-in, in place of the current one. With a store, it
-// is saved before Set returns. If ctx ends while it is being saved, nobody knows whether it will be.
+// explain adds to an error that a login is required what it takes to begin one.
+func (k *keeper) explain(err error) error {
+	if err == nil || !errors.Is(err, ErrLoginRequired) {
+		return err
+	}
+	return &LoginRequiredError{Key: k.key, Grant: k.m.grant, Err: err}
+}
+
+// Set keeps a token that was obtained by other means, such as a sign-in, in place of the current one. With a store,
+// it is saved before Set returns. If ctx ends while it is being saved, nobody knows whether it will be.
 func (m *Manager) Set(ctx context.Context, t *Token) error {
 	if t == nil || t.Value.Reveal() == "" && t.Refresh.Reveal() == "" {
 		return fail("manager", ErrNoToken)
@@ -175,8 +186,8 @@ func (m *Manager) Forget(ctx context.Context) error {
 }
 
 // Close ends what runs in the background, and Set and Forget as if their contexts had ended. It waits for exchanges
-// that use up a refresh token, which would be lost otherwise, and for a last try to save what could not be saved. Later
-// calls fail with [ErrClosed]. The error is that of a token that is lost now.
+// that use up a refresh token, which would be lost otherwise, and for a last try to save what could not be saved.
+// Later calls fail with [ErrClosed]. The error is that of a token that is lost now.
 func (m *Manager) Close() error {
 	m.edits.end(true)
 	m.renewals.end(true)
@@ -284,7 +295,8 @@ func (b *boundManager) Token(ctx context.Context, want Want) (*Token, error) {
 	if t := k.cached(want); t != nil {
 		return t, nil
 	}
-	return k.token(ctx, b.caller, want)
+	t, err := k.token(ctx, b.caller, want)
+	return t, k.explain(err)
 }
 
 // Close releases the binding, and closes what the grant has opened for it. The Manager itself stays open.

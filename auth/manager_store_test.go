@@ -379,7 +379,8 @@ func TestManagerStoreFaults(t *testing.T) {
 		s.well(t, 3)
 	})
 	bubble(t, "M6 an old token is not saved over a newer one", func(t *testing.T) {
-		// Saving waits for the lease of a renewal that cannot save what it has got. It must not save what it came with.
+		// Saving waits for the lease of a renewal that cannot save what it has got. It must not save what it came
+		// with.
 		s, store := &strict{lifetime: time.Hour}, newFlaky()
 		m := manage(t, s, auth.KeepIn(store, "x"), first())
 		expect(t, m, "a1")

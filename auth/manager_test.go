@@ -202,8 +202,8 @@ func (j *journal) happened(t *testing.T, want ...auth.EventKind) {
 	j.events = nil
 }
 
-// strict is a server that rotates refresh tokens and, when one is used twice, revokes all that came of it. Each access
-// token belongs to one generation: a1 comes with r1. It starts with r0.
+// strict is a server that rotates refresh tokens and, when one is used twice, revokes all that came of it. Each
+// access token belongs to one generation: a1 comes with r1. It starts with r0.
 type strict struct {
 	lifetime time.Duration
 	latency  time.Duration

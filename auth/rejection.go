@@ -36,12 +36,13 @@ func rejectionsOf(o RejectionOption) (rejections, error) {
 	return r, nil
 }
 
-// include reports whether the answer says that the token was rejected, and that another would not be as well: one that
-// lacks a scope would (RFC 6750, section 3.1).
+// include reports whether the answer says that the token was rejected, and that another would not be as well: one
+// that lacks a scope would (see [StepUpError]).
 func (r rejections) include(resp *http.Response) bool {
 	known := resp.StatusCode == http.StatusUnauthorized
 	if len(r) > 0 {
 		known = slices.Contains(r, resp.StatusCode)
 	}
-	return known && challenge.Error(resp.Header, "Bearer") != "insufficient_scope"
+	code := challenge.Error(resp.Header, "Bearer")
+	return known && code != codeScope && code != codeUser
 }

@@ -58,8 +58,8 @@ func encodeToken(t *Token, former []byte) ([]byte, error) {
 	return text, nil
 }
 
-// writable returns t as JSON can hold it, which knows four digits of a year: a token is not lost for a time that never
-// comes. The zero time, which stands for something else, comes of no other.
+// writable returns t as JSON can hold it, which knows four digits of a year: a token is not lost for a time that
+// never comes. The zero time, which stands for something else, comes of no other.
 func writable(t time.Time) time.Time {
 	earliest, latest := time.Unix(0, 0), time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
 	switch {

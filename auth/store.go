@@ -17,8 +17,8 @@ type Key struct {
 
 // Record is what a [TokenStore] keeps under a [Key].
 type Record struct {
-	// Version tells tokens apart. It grows with every new one. After Delete it begins anew, with one that was not used
-	// before. It is zero as long as there is no token; InFlight and RetryAt may be set all the same.
+	// Version tells tokens apart. It grows with every new one. After Delete it begins anew, with one that was not
+	// used before. It is zero as long as there is no token; InFlight and RetryAt may be set all the same.
 	Version uint64
 	// Data is the token as the manager wrote it. It holds secrets in the clear, unless the store seals it.
 	Data []byte
@@ -31,8 +31,8 @@ type Record struct {
 // TokenStore keeps tokens where they survive the process, and where others can share them. It joins exclusion and
 // persistence, so that nobody can get their order wrong.
 //
-// Implementations are safe for concurrent use, by several processes if they claim to be shared. They pass the suite in
-// package authtest. Errors hold no part of Data.
+// Implementations are safe for concurrent use, by several processes if they claim to be shared. They pass the suite
+// in package authtest. Errors hold no part of Data.
 type TokenStore interface {
 	// Load returns the record, or the zero Record if there is none.
 	Load(ctx context.Context, key Key) (Record, error)
@@ -69,7 +69,8 @@ type Leaser interface {
 
 // StoreError says that a [TokenStore] failed, and at what. It holds no secret.
 type StoreError struct {
-	// Op is "load", "lease", "mark", "save", "delete", "encode" or "decode". After "lease" and "mark" fn was not called.
+	// Op is "load", "lease", "mark", "save", "delete", "encode" or "decode". After "lease" and "mark" fn was not
+	// called.
 	Op string
 	// Err is the cause.
 	Err error

@@ -12,9 +12,9 @@ import (
 )
 
 // TokenFunc returns an Authenticator that lets a function put a token on the request: for services that want it in a
-// form of their own, such as a session id as the password of Basic, or beside a value of [Token].Extra. [Bearer] is for
-// all others. As with [Func], a header that was there before has its old value afterwards; but to Cookie the function
-// may add.
+// form of their own, such as a session id as the password of Basic, or beside a value of [Token].Extra. [Bearer] is
+// for all others. As with [Func], a header that was there before has its old value afterwards; but to Cookie the
+// function may add.
 //
 // On a 401, or the statuses of [RejectedBy], it asks src for another token, as Bearer does.
 func TokenFunc(

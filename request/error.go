@@ -121,8 +121,17 @@ func (e *ResponseError) Error() string {
 // Format writes the text of Error for every verb: what the server wrote may hold secrets.
 func (e *ResponseError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// Unwrap returns Err.
-func (e *ResponseError) Unwrap() error { return e.Err }
+// Unwrap returns Err and, if the service says that the token is not sufficient, an [*auth.StepUpError].
+func (e *ResponseError) Unwrap() []error {
+	var causes []error
+	if e.Err != nil {
+		causes = append(causes, e.Err)
+	}
+	if lack := auth.StepUp(e.Status, e.Header); lack != nil {
+		causes = append(causes, lack)
+	}
+	return causes
+}
 
 // Is matches [StageStatus], and a [Status] of the same number.
 func (e *ResponseError) Is(target error) bool {

@@ -15,9 +15,9 @@ import (
 // sourceLimit is how long a caller waits for an [oauth2.TokenSource].
 const sourceLimit = 30 * time.Second
 
-// FromOAuth2 makes a token source of one of golang.org/x/oauth2. It is asked each time, and nothing is kept here: give
-// it one that keeps its token, such as that of [oauth2.ReuseTokenSource] or of a Config, or else use [OAuth2Grant].
-// Nothing else of that package is used: its transport would send the token wherever a redirect leads.
+// FromOAuth2 makes a token source of one of golang.org/x/oauth2. It is asked each time, and nothing is kept here:
+// give it one that keeps its token, such as that of [oauth2.ReuseTokenSource] or of a Config, or else use
+// [OAuth2Grant]. Nothing else of that package is used: its transport would send the token wherever a redirect leads.
 //
 // An oauth2 source knows no context, so that a call of it cannot be ended. There is one call at a time, which all who
 // come meanwhile share, and each of them waits no longer than its own context lasts, and at most 30 s.
@@ -35,17 +35,17 @@ func FromOAuth2(src oauth2.TokenSource) auth.TokenSource {
 	return &fromOAuth2{source: src.Token}
 }
 
-// OAuth2Grant makes a grant, for [auth.Manage], of a function that makes one exchange with golang.org/x/oauth2, such as
-// the Token method of a clientcredentials.Config. A refresh token of the answer is not kept, since the function could
-// not use it. Types, expired tokens and errors are treated as in [FromOAuth2]. The exchange is not repeated after a
-// fault, because nobody knows what the function does. A nil exchange is reported by Validate.
+// OAuth2Grant makes a grant, for [auth.Manage], of a function that makes one exchange with golang.org/x/oauth2, such
+// as the Token method of a clientcredentials.Config. A refresh token of the answer is not kept, since the function
+// could not use it. Types, expired tokens and errors are treated as in [FromOAuth2]. The exchange is not repeated
+// after a fault, because nobody knows what the function does. A nil exchange is reported by Validate.
 func OAuth2Grant(exchange func(ctx context.Context) (*oauth2.Token, error)) auth.Grant {
 	return oauth2Grant(exchange)
 }
 
-// ToOAuth2 makes a source for golang.org/x/oauth2, and for the libraries that take one. Token asks src each time, with
-// ctx, which has to last as long as the source is used. The type is Bearer, and the expiry is that of the token. Do not
-// wrap it in [oauth2.ReuseTokenSource], which would keep a token that src has replaced.
+// ToOAuth2 makes a source for golang.org/x/oauth2, and for the libraries that take one. Token asks src each time,
+// with ctx, which has to last as long as the source is used. The type is Bearer, and the expiry is that of the token.
+// Do not wrap it in [oauth2.ReuseTokenSource], which would keep a token that src has replaced.
 func ToOAuth2(ctx context.Context, src auth.TokenSource) oauth2.TokenSource {
 	return toOAuth2(func() (*oauth2.Token, error) {
 		if src == nil {

@@ -22,8 +22,8 @@ func TokenFromOAuth2(t *oauth2.Token) *auth.Token {
 	if scope, ok := t.Extra("scope").(string); ok {
 		out.Scopes = strings.Fields(scope)
 	}
-	if id, ok := t.Extra("id_token").(string); ok && id != "" {
-		out.Extra = map[string]secrets.Value{"id_token": secrets.Static(id)}
+	if id, ok := t.Extra(ExtraIDToken).(string); ok && id != "" {
+		out.Extra = map[string]secrets.Value{ExtraIDToken: secrets.Static(id)}
 	}
 	return out
 }

@@ -38,6 +38,15 @@ func (c *Client) readObject(a *tokencall.Answer, req *tokenRequest) (*object, er
 
 // parse reads the body of an answer.
 func (c *Client) parse(a *tokencall.Answer) (*object, error) {
+	o, err := c.parseBody(a)
+	if err != nil || len(c.AnswerNames) == 0 {
+		return o, err
+	}
+	err = o.lift(c.AnswerNames)
+	return o, err
+}
+
+func (c *Client) parseBody(a *tokencall.Answer) (*object, error) {
 	media, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if c.AcceptForm && media == Form.media() {
 		return parseForm(a.Body)
@@ -133,8 +142,8 @@ func (c *Client) split(texts []string) []string {
 	return strings.FieldsFunc(strings.Join(texts, c.separator()), isBetween)
 }
 
-// checkScopes compares the scopes of an answer with those that were asked for, and with those before a refresh. If the
-// server had not told these, they were what was asked for (RFC 6749, section 5.1).
+// checkScopes compares the scopes of an answer with those that were asked for, and with those before a refresh. If
+// the server had not told these, they were what was asked for (RFC 6749, section 5.1).
 func (c *Client) checkScopes(granted []string, before *auth.Token) error {
 	if len(granted) == 0 {
 		return nil // they are what was asked for (RFC 6749, section 5.1)
@@ -178,7 +187,7 @@ func (c *Client) extra(o *object) map[string]secrets.Value {
 	for _, name := range o.names {
 		text, ok := o.scalar(name)
 		limit := mostValue
-		if name == "id_token" {
+		if name == ExtraIDToken {
 			limit = mostToken
 		}
 		if !ok || c.isRead(name) || len(text) > limit || len(name) > mostValue || field.HasControl(name) {

@@ -7,10 +7,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/netip"
+	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,49 +20,6 @@ import (
 	"github.com/restconn/restconn/internal/field"
 	"github.com/restconn/restconn/secrets"
 )
-
-// PKCE is how an authorization code is bound to the login that it was issued for (RFC 7636).
-type PKCE string
-
-// The methods.
-const (
-	// PKCES256, the default, sends the SHA-256 of the verifier.
-	PKCES256 PKCE = ""
-	// PKCEPlain sends the verifier itself, which whoever sees the URL can use: for servers that know nothing better.
-	PKCEPlain PKCE = "plain"
-	// PKCENone sends none, for servers that refuse what they do not know.
-	PKCENone PKCE = "none"
-)
-
-// Authorization says how a user is asked (RFC 6749, section 4.1.1).
-type Authorization struct {
-	// URL is the authorization endpoint. A query of it is kept.
-	URL string
-	// RedirectURI is where the server sends the browser with its answer, as it is registered there: https, http to a
-	// literal loopback address, or a private-use scheme (RFC 8252, section 7). [AuthorizationCode.Loopback] has its
-	// own.
-	RedirectURI string
-	// Issuer is the issuer identifier of the server. An answer that names another one is refused (RFC 9207).
-	Issuer string
-	// RequireIssuer refuses answers that name none: for servers that announce it, and where one RedirectURI serves
-	// several servers.
-	RequireIssuer bool
-	// PKCE is PKCES256 unless it is set.
-	PKCE PKCE
-	// Params are further parameters of the URL, such as prompt or audience. Those of the protocol are refused.
-	Params Params
-	// LoginHint tells the server who is about to log in, such as an e-mail address. It is asked with the context of
-	// [AuthorizationCode.Begin]; "" is not sent.
-	LoginHint func(ctx context.Context) string
-	// DisplayName and PrivateSession are for who opens the URL: what to call the service, and that the browser is to
-	// keep nothing. They are never sent.
-	DisplayName    string
-	PrivateSession bool
-	// Rewrite changes the finished URL, for servers that want something else.
-	Rewrite func(u *url.URL)
-	// Pending keeps the logins under way. The default keeps them in memory, for one process.
-	Pending PendingStore
-}
 
 // AuthorizationCode is the authorization code grant (RFC 6749, section 4.1): [AuthorizationCode.Begin] begins a
 // login, and [AuthorizationCode.Complete] makes a token of the answer. As an auth.Grant it renews that token by its
@@ -74,150 +31,82 @@ type Authorization struct {
 //	token, err := code.Complete(ctx, req.URL.Query(), browser)
 //	err = tokens.Set(ctx, token)
 //
-// It is safe for concurrent use.
+// [Web] does that for a web application, and [AuthorizationCode.Loopback] for a program on the user's machine.
+//
+// Its calls go the way of the connection that its tokens were last bound to and that is open, and as
+// [Client].Endpoint says where there is none. It is safe for concurrent use.
 type AuthorizationCode struct {
 	signIn
 
-	config Authorization
+	config *Authorization
 }
 
 // NewAuthorizationCode returns the grant of that client. What is wrong with it, Validate tells.
 func NewAuthorizationCode(c Client, a Authorization) *AuthorizationCode {
-	a.Params = slices.Clone(a.Params)
-	if a.Pending == nil {
-		a.Pending = NewPendingMemory()
+	client, own := c.clone(), a.clone()
+	if own.OpenID != nil && !slices.Contains(client.split(client.Scopes), scopeOpenID) {
+		client.Scopes = append([]string{scopeOpenID}, client.Scopes...)
 	}
-	return &AuthorizationCode{signIn: newSignIn(c.clone(), "authorization code", a.URL, a.validate()...), config: a}
+	public := client.method().name == namePublic
+	return &AuthorizationCode{config: own, signIn: newSignIn(client, flow{
+		kind: "authorization code", config: own.identity(), faults: own.validate(public),
+		openID: own.OpenID, then: own.Then, renew: own.Renew, exchanger: own.Exchange, server: own.server,
+		tokenless: !own.hasCode() || own.Exchange != nil,
+	})}
 }
 
-// validate returns what is wrong.
-func (a *Authorization) validate() []error {
-	var faults []error
-	fault := func(wrong bool, text string) {
-		if wrong {
-			faults = append(faults, errors.New(text))
+// identity tells tokens of one authorization from those of another.
+func (a *Authorization) identity() []string {
+	list := []string{a.URL}
+	if a.OpenID != nil && a.OpenID.AsToken {
+		list = append(list, "id token")
+	}
+	for _, g := range []auth.Grant{a.Exchange, a.Then, a.Renew} {
+		if g != nil {
+			list = append(list, g.Traits().Config)
 		}
 	}
-	u, err := url.Parse(a.URL)
-	fault(err != nil || a.URL == "" || !isSecureURL(u) || u.Fragment != "" || u.User != nil,
-		"Authorization.URL: it is not an https URL without user and fragment (http is for literal loopback addresses)")
-	fault(err == nil && hasProtocolName(u), "Authorization.URL: there is a parameter of the protocol in its query")
-	r, err := url.Parse(a.RedirectURI)
-	fault(err != nil || a.RedirectURI != "" && !isRedirectURI(r) || strings.Contains(a.RedirectURI, "#"),
-		"Authorization.RedirectURI: it is none of https, http to a literal loopback address and a private-use scheme "+
-			"(RFC 8252, section 7), or has a fragment, or a parameter of the protocol")
-	fault(a.Issuer != "" && !isIssuer(a.Issuer), "Authorization.Issuer: it is no https URL without query and fragment")
-	fault(a.RequireIssuer && a.Issuer == "", "Authorization.Issuer: it is empty, and RequireIssuer needs it")
-	fault(a.PKCE != PKCES256 && a.PKCE != PKCEPlain && a.PKCE != PKCENone, "Authorization.PKCE: it is unknown")
-	for i, p := range a.Params {
-		if p.Name == "" || isOfLogin(p.Name) || isProtocol(p.Name) {
-			faults = append(faults, fmt.Errorf("Authorization.Params: number %d has no name, or one of the protocol", i+1))
-		}
+	return list
+}
+
+// server returns target at the server that the login of t has named.
+func (a *Authorization) server(target string, t *auth.Token) string {
+	if a.ServerParam == "" || t == nil {
+		return target
 	}
-	return faults
-}
-
-// isOfLogin reports whether a parameter of the authorization URL belongs to the protocol.
-func isOfLogin(name string) bool {
-	switch name {
-	case "response_type", "response_mode", "state", "nonce", "code_challenge", "code_challenge_method", "request",
-		"request_uri", "login_hint":
-		return true
+	server := t.Extra[a.ServerParam].Reveal()
+	u, err := url.Parse(target)
+	if err != nil || !slices.Contains(a.Servers, server) {
+		return target
 	}
-	return false
+	u.Scheme, u.Host, _ = strings.Cut(server, "://")
+	return u.String()
 }
-
-// hasProtocolName reports whether a query would double a parameter that the protocol sends.
-func hasProtocolName(u *url.URL) bool {
-	for name := range u.Query() {
-		if isOfLogin(name) || isProtocol(name) || name == "iss" || name == "error" {
-			return true
-		}
-	}
-	return false
-}
-
-// isIssuer reports whether a text can identify a server (RFC 8414, section 2).
-func isIssuer(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && isSecureURL(u) && !strings.ContainsAny(text, "?#")
-}
-
-// isSecureURL reports whether a browser may be sent there.
-func isSecureURL(u *url.URL) bool {
-	return u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
-}
-
-func isRedirectURI(u *url.URL) bool {
-	switch {
-	case u.Fragment != "" || u.User != nil || hasProtocolName(u):
-		return false
-	case u.Scheme == "http" || u.Scheme == "https":
-		return isSecureURL(u)
-	}
-	return u.Scheme != "" && !slices.Contains(foreignSchemes, u.Scheme)
-}
-
-// foreignSchemes are those that browsers and systems have their own use for.
-var foreignSchemes = []string{ //nolint:gochecknoglobals // never changed
-	"about", "blob", "data", "file", "ftp", "javascript", "mailto", "sms", "tel", "vbscript", "view-source", "ws", "wss",
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
-}
-
-// Login is a login that has begun.
-type Login struct {
-	// URL is where the user's browser goes.
-	URL string
-	// Browser ties the login to the browser that began it. The caller keeps it there, in a cookie whose name begins
-	// with __Host- and that is Secure, HttpOnly and SameSite=Lax, and hands it to [AuthorizationCode.Complete].
-	Browser secrets.Value
-	// Expires is when the login has to be complete, ten minutes from now.
-	Expires time.Time
-	// DisplayName and PrivateSession are those of the [Authorization].
-	DisplayName    string
-	PrivateSession bool
-
-	state secrets.Value
-}
-
-// String tells until when the login lasts.
-func (l Login) String() string { return "a login until " + l.Expires.UTC().Format(time.RFC3339) }
-
-// Format writes String for every verb: the URL has the state in it.
-func (l Login) Format(f fmt.State, _ rune) { write(f, l.String()) }
-
-// LogValue implements [slog.LogValuer].
-func (l Login) LogValue() slog.Value { return slog.StringValue(l.String()) }
 
 const loginTime = 10 * time.Minute
 
 // Begin begins a login of the user that [auth.Subject] of ctx names, if it names one. No call is made but to the
 // [PendingStore]. Where strangers can begin logins, the caller limits how many.
-func (c *AuthorizationCode) Begin(ctx context.Context) (*Login, error) {
+func (c *AuthorizationCode) Begin(ctx context.Context, opts ...LoginOption) (*Login, error) {
 	if c.config.RedirectURI == "" {
 		return nil, errors.New("oauth2flow: Authorization.RedirectURI: it is empty, and only Loopback has its own")
 	}
-	return c.begin(ctx, c.config.RedirectURI)
+	return c.begin(ctx, c.config.RedirectURI, opts)
 }
 
 // begin begins a login whose answer comes to redirectURI.
-func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string) (*Login, error) {
+func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string, opts []LoginOption) (*Login, error) {
 	if c.fault != nil {
 		return nil, c.fault
 	}
+	ask, err := newAsked(opts)
+	if err != nil {
+		return nil, err
+	}
 	state, browser := rand.Text(), rand.Text()
-	p := &pending{
-		Key: c.pendingKey(state, browser), Subject: auth.Subject(ctx), RedirectURI: redirectURI,
-		Expires: time.Now().Add(loginTime).Truncate(time.Second),
-	}
-	if c.config.PKCE != PKCENone {
-		p.Verifier = oauth2.GenerateVerifier()
-	}
-	u, err := c.authorizationURL(ctx, p, state)
+	p := c.newPending(ctx, ask)
+	p.Key, p.RedirectURI = c.pendingKey(state, browser), redirectURI
+	u, err := c.authorizationURL(ctx, p, ask, state)
 	if err != nil {
 		return nil, err
 	}
@@ -225,21 +114,71 @@ func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string) (*Log
 		return nil, fmt.Errorf("oauth2flow: the login cannot be kept: %w", err)
 	}
 	return &Login{
-		URL: u.String(), Browser: secrets.Static(browser), Expires: p.Expires,
+		URL: u, Browser: secrets.Static(browser), Expires: p.Expires, Posted: c.config.hasFrontToken(),
 		DisplayName: c.config.DisplayName, PrivateSession: c.config.PrivateSession, state: secrets.Static(state),
 	}, nil
 }
 
+// newPending returns the login as its end has to know it.
+func (c *AuthorizationCode) newPending(ctx context.Context, ask *asked) *pending {
+	p := &pending{
+		Subject: auth.Subject(ctx), Expires: time.Now().Add(loginTime).Truncate(time.Second),
+		Scopes: slices.Clone(c.client.Scopes), Return: ask.page,
+	}
+	for _, scope := range ask.scopes {
+		if !slices.Contains(p.Scopes, scope) {
+			p.Scopes = append(p.Scopes, scope)
+		}
+	}
+	if c.config.PKCE != PKCENone && c.config.hasCode() {
+		p.Verifier = oauth2.GenerateVerifier()
+	}
+	if c.config.OpenID != nil {
+		p.Nonce = rand.Text()
+	}
+	return p
+}
+
 // authorizationURL returns where the browser goes.
-func (c *AuthorizationCode) authorizationURL(ctx context.Context, p *pending, state string) (*url.URL, error) {
+func (c *AuthorizationCode) authorizationURL(
+	ctx context.Context, p *pending, ask *asked, state string,
+) (string, error) {
 	u, err := url.Parse(c.config.URL)
 	if err != nil {
-		return nil, errors.New("oauth2flow: Authorization.URL: it is not a URL")
+		return "", errors.New("oauth2flow: Authorization.URL: it is not a URL")
 	}
-	params := NewParams("response_type", "code", fieldClientID, c.client.ID, "redirect_uri", p.RedirectURI,
+	params := rename(c.protocol(ctx, p, ask, state), c.config.Names)
+	for _, own := range c.config.Params {
+		if !slices.ContainsFunc(ask.params, func(other Param) bool { return other.Name == own.Name }) {
+			params = append(params, own)
+		}
+	}
+	params = append(params, ask.params...)
+	p.demand(params)
+	u.RawQuery = withQuery(u.RawQuery, params)
+	if c.config.Rewrite != nil {
+		c.config.Rewrite(u)
+	}
+	if err := c.checkURL(u, p, state); err != nil {
+		return "", fmt.Errorf("oauth2flow: Authorization.Rewrite: %w", err)
+	}
+	if u.Fragment != "" { // as of a page that reads its own URL
+		u.Fragment, u.RawFragment = u.Fragment+"?"+u.RawQuery, u.EscapedFragment()+"?"+u.RawQuery
+		u.RawQuery = ""
+	}
+	return u.String(), nil
+}
+
+// protocol returns the parameters of the protocol, by their standard names.
+func (c *AuthorizationCode) protocol(ctx context.Context, p *pending, ask *asked, state string) Params {
+	kind := string(c.config.ResponseType)
+	if c.config.ResponseType == ResponseCode {
+		kind = "code"
+	}
+	params := NewParams("response_type", kind, fieldClientID, c.client.ID, "redirect_uri", p.RedirectURI,
 		"state", state)
-	if len(c.client.Scopes) > 0 {
-		params = append(params, Param{fieldScope, strings.Join(c.client.Scopes, c.client.separator())})
+	if len(p.Scopes) > 0 {
+		params = append(params, Param{fieldScope, strings.Join(p.Scopes, c.client.separator())})
 	}
 	for _, resource := range c.client.Resources {
 		params = append(params, Param{fieldResource, resource})
@@ -252,31 +191,85 @@ func (c *AuthorizationCode) authorizationURL(ctx context.Context, p *pending, st
 		challenge := oauth2.S256ChallengeFromVerifier(p.Verifier)
 		params = append(params, NewParams("code_challenge", challenge, "code_challenge_method", "S256")...)
 	}
-	if c.config.LoginHint != nil {
-		if hint := c.config.LoginHint(ctx); hint != "" {
-			params = append(params, Param{"login_hint", hint})
+	if p.Nonce != "" {
+		params = append(params, Param{"nonce", p.Nonce})
+	}
+	if c.config.hasFrontToken() {
+		params = append(params, Param{"response_mode", "form_post"})
+	}
+	hint := ask.hint
+	if hint == "" && c.config.LoginHint != nil {
+		hint = c.config.LoginHint(ctx)
+	}
+	if hint != "" {
+		params = append(params, Param{"login_hint", hint})
+	}
+	return params
+}
+
+// rename returns parameters under other names. Those of an empty one are left out.
+func rename(params Params, names map[string]string) Params {
+	if len(names) == 0 {
+		return params
+	}
+	list := make(Params, 0, len(params))
+	for _, p := range params {
+		if name, ok := names[p.Name]; ok {
+			p.Name = name
+		}
+		if p.Name != "" {
+			list = append(list, p)
 		}
 	}
-	u.RawQuery = withQuery(u.RawQuery, append(params, c.config.Params...))
-	if c.config.Rewrite != nil {
-		c.config.Rewrite(u)
-	}
-	if err := p.checkURL(u, state); err != nil {
-		return nil, fmt.Errorf("oauth2flow: Authorization.Rewrite: %w", err)
-	}
-	return u, nil
+	return list
 }
 
 // checkURL tells what is wrong with a URL after Rewrite.
-func (p *pending) checkURL(u *url.URL, state string) error {
+func (c *AuthorizationCode) checkURL(u *url.URL, p *pending, state string) error {
 	q := u.Query()
+	challenge := c.config.name("code_challenge")
 	switch {
-	case !isSecureURL(u) || u.User != nil || u.Fragment != "" || field.HasControl(u.String()):
+	case !isSecureURL(u) || u.User != nil || field.HasControl(u.String()):
 		return errors.New("it made a URL that no browser may be sent to")
-	case !slices.Equal(q["state"], []string{state}) || p.Verifier != "" && len(q["code_challenge"]) != 1:
-		return errors.New("it took away, or doubled, what protects the login: state and code_challenge")
+	case !slices.Equal(q[c.config.name("state")], []string{state}),
+		p.Verifier != "" && challenge != "" && len(q[challenge]) != 1,
+		p.Nonce != "" && !slices.Equal(q[c.config.name("nonce")], []string{p.Nonce}):
+		return errors.New("it took away, or doubled, what protects the login: state, code_challenge and nonce")
 	}
 	return nil
+}
+
+// demand notes what the ID token has to say for what was asked.
+func (p *pending) demand(params Params) {
+	for _, param := range params {
+		switch param.Name {
+		case "max_age":
+			if age, err := strconv.ParseUint(param.Value, 10, 31); err == nil {
+				p.MaxAge = new(time.Duration(age) * time.Second)
+			}
+		case "acr_values":
+			p.ACR = strings.Fields(param.Value)
+		}
+	}
+}
+
+// want returns what the ID token of this login is compared with.
+func (p *pending) want(clientID string, access, code secrets.Value) IDTokenWant {
+	w := IDTokenWant{ClientID: clientID, Nonce: p.Nonce, AccessToken: access, Code: code, ACR: p.ACR}
+	if p.MaxAge != nil {
+		w.MaxAge, w.Fresh = *p.MaxAge, true
+	}
+	return w
+}
+
+// extras adds to those of a token what the answer has brought. What the token endpoint says wins.
+func extras(t *auth.Token, kept map[string]secrets.Value) {
+	if len(kept) == 0 {
+		return
+	}
+	all := maps.Clone(kept)
+	maps.Copy(all, t.Extra)
+	t.Extra = all
 }
 
 func hashOf(text string) string {

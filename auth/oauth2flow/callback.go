@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
+	"time"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/field"
 	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/secrets"
 )
@@ -45,48 +49,184 @@ func (e *CallbackError) Error() string {
 
 const mostCallbackCode = 4 << 10
 
-// Complete ends a login: it takes the parameters that the browser brings to the RedirectURI, and what [Login].Browser
-// says that the browser keeps, and makes the exchange, once. [auth.Subject] of ctx has to be the one of Begin.
+// Complete ends a login: it takes the parameters that the browser brings to the RedirectURI, in the query or in a
+// form, and what [Login].Browser says that the browser keeps, and makes the exchange, once. [auth.Subject] of ctx has
+// to be the one of Begin.
 //
-// The exchange goes the way that [Client].Endpoint says, and not that of a connection. Its token is the caller's to
-// hand on, as to auth.Manager.Set. Where ctx ends within it, the code is used up. Errors are [ErrState], [ErrIssuer],
-// [ErrCallback], [*CallbackError], those of the [PendingStore] and of a token call, and what Validate tells.
+// Its token is the caller's to hand on, as to auth.Manager.Set. Where ctx ends within it, the code is used up. Errors
+// are [ErrState], [ErrIssuer], [ErrCallback], [*CallbackError], those of the [PendingStore], of the
+// [IDTokenVerifier] and of a token call, and what Validate tells.
 func (c *AuthorizationCode) Complete(
 	ctx context.Context, callback url.Values, browser secrets.Value,
 ) (*auth.Token, error) {
 	if c.fault != nil {
 		return nil, c.fault
 	}
+	t, _, err := c.complete(ctx, callback, browser)
+	return t, err
+}
+
+// complete returns the login as well, if the answer belongs to one.
+func (c *AuthorizationCode) complete(
+	ctx context.Context, callback url.Values, browser secrets.Value,
+) (*auth.Token, *pending, error) {
+	a, p, err := c.answer(ctx, callback, browser)
+	if err != nil {
+		return nil, p, fmt.Errorf("oauth2flow: %w", err)
+	}
+	t := &auth.Token{Obtained: time.Now(), Extra: a.kept}
+	if c.config.hasFrontToken() {
+		t.Extra[ExtraIDToken] = secrets.Static(a.idToken)
+		want := p.want(c.client.ID, secrets.Value{}, secrets.Static(a.code))
+		if err := c.config.OpenID.identify(ctx, t, nil, want); err != nil {
+			return nil, p, fmt.Errorf("oauth2flow: %w", err)
+		}
+	}
+	if c.config.hasCode() {
+		t, err = c.exchangeCode(ctx, p, a, t)
+	}
+	return t, p, err
+}
+
+// frontAnswer is what the browser has brought, in standard names.
+type frontAnswer struct {
+	code, idToken string
+	state         string
+	kept          map[string]secrets.Value
+}
+
+// answer returns the answer once it is known to be of a login, of its server, and what was asked for.
+func (c *AuthorizationCode) answer(
+	ctx context.Context, callback url.Values, browser secrets.Value,
+) (*frontAnswer, *pending, error) {
+	callback = c.standard(callback)
 	p, err := c.login(ctx, callback, browser)
 	if err != nil {
-		return nil, fmt.Errorf("oauth2flow: %w", err)
+		return nil, nil, err
 	}
 	if err := c.checkIssuer(callback); err != nil {
-		return nil, fmt.Errorf("oauth2flow: %w", err)
+		return nil, p, err
 	}
 	if callback.Has("error") {
-		return nil, refusedLogin(callback)
+		return nil, p, refusedLogin(callback)
 	}
-	code := callback.Get("code")
+	a := &frontAnswer{code: callback.Get("code"), idToken: callback.Get(ExtraIDToken), state: callback.Get("state")}
 	switch {
-	case callback.Has("access_token") || callback.Has("id_token"):
-		return nil, fmt.Errorf("oauth2flow: %w: it brings a token, which was not asked for", ErrCallback)
-	case code == "" || len(code) > mostCallbackCode:
-		return nil, fmt.Errorf("oauth2flow: %w: it has no code, or one of more than 4 KiB", ErrCallback)
+	case callback.Has(ExtraAccessToken) || callback.Has(ExtraIDToken) && !c.config.hasFrontToken():
+		return nil, p, fmt.Errorf("%w: it brings a token, which was not asked for", ErrCallback)
+	case c.config.hasCode() && (a.code == "" || len(a.code) > mostCallbackCode):
+		return nil, p, fmt.Errorf("%w: it has no code, or one of more than 4 KiB", ErrCallback)
+	case !c.config.hasCode() && callback.Has("code"):
+		return nil, p, fmt.Errorf("%w: it brings a code, which was not asked for", ErrCallback)
+	case c.config.hasFrontToken() && (a.idToken == "" || len(a.idToken) > mostToken):
+		return nil, p, fmt.Errorf("%w: it has no id_token, or one of more than 64 KiB", ErrCallback)
 	}
-	t, err := c.call(ctx, c.client.TokenURL, nil, func(req *tokenRequest) error {
+	a.kept, err = c.keep(callback)
+	return a, p, err
+}
+
+// standard returns the answer with the standard names of its parameters.
+func (c *AuthorizationCode) standard(callback url.Values) url.Values {
+	if len(c.config.Names) == 0 {
+		return callback
+	}
+	own := maps.Clone(callback)
+	for standard, name := range c.config.Names {
+		if name == "" || !isOfAnswer(standard) && standard != "state" {
+			continue
+		}
+		delete(own, standard)
+		if callback.Has(name) {
+			own[standard] = callback[name]
+		}
+	}
+	return own
+}
+
+// keep returns what is kept of the answer.
+func (c *AuthorizationCode) keep(callback url.Values) (map[string]secrets.Value, error) {
+	kept := make(map[string]secrets.Value)
+	names := c.config.Keep
+	if c.config.ServerParam != "" {
+		names = append(slices.Clone(names), c.config.ServerParam)
+	}
+	for _, name := range names {
+		values := callback[name]
+		switch {
+		case len(values) == 0:
+			continue
+		case len(values) > 1 || len(values[0]) > mostValue || field.HasControl(values[0]):
+			return nil, fmt.Errorf("%w: %s is there twice, too long, or has control characters", ErrCallback, name)
+		}
+		kept[name] = secrets.Static(values[0])
+	}
+	server := kept[c.config.ServerParam].Reveal()
+	if server != "" && !slices.Contains(c.config.Servers, server) {
+		return nil, fmt.Errorf("%w: %s names a server that is not one of Authorization.Servers",
+			ErrCallback, c.config.ServerParam)
+	}
+	return kept, nil
+}
+
+// exchangeCode makes a token of the code. front has what the browser has brought beside it.
+func (c *AuthorizationCode) exchangeCode(
+	ctx context.Context, p *pending, a *frontAnswer, front *auth.Token,
+) (*auth.Token, error) {
+	g := c.during(p)
+	t, err := g.ofCode(ctx, p, a)
+	if err != nil {
+		return nil, err
+	}
+	if len(t.Scopes) == 0 && !slices.Equal(p.Scopes, c.client.Scopes) {
+		t.Scopes = g.client.split(p.Scopes) // which is what a renewal is compared with
+	}
+	if g.openID != nil {
+		if !c.config.hasFrontToken() {
+			front = nil
+		}
+		if err := g.openID.identify(ctx, t, front, p.want(g.client.ID, t.Value, secrets.Value{})); err != nil {
+			return nil, fmt.Errorf("oauth2flow: %w", err)
+		}
+	}
+	extras(t, a.kept)
+	return g.proceed(ctx, t)
+}
+
+// during returns the grant as it was when the login began.
+func (c *AuthorizationCode) during(p *pending) *grant {
+	g := *c.ways.last(c.grant)
+	client := *g.client
+	client.Scopes = p.Scopes
+	g.client = &client
+	return &g
+}
+
+// ofCode makes the exchange (RFC 6749, section 4.1.3).
+func (g *grant) ofCode(ctx context.Context, p *pending, a *frontAnswer) (*auth.Token, error) {
+	if g.exchanger != nil {
+		kept := maps.Clone(a.kept)
+		kept["redirect_uri"], kept["state"] = secrets.Static(p.RedirectURI), secrets.Static(a.state)
+		if p.Verifier != "" {
+			kept["code_verifier"] = secrets.Static(p.Verifier)
+		}
+		t, err := g.exchanger.Obtain(ctx, &auth.Token{Value: secrets.Static(a.code), Extra: kept})
+		if err != nil {
+			return nil, fmt.Errorf("oauth2flow: Authorization.Exchange: %w", err)
+		}
+		own := *t
+		own.Extra = maps.Clone(t.Extra)
+		return &own, nil
+	}
+	target := g.server(g.client.TokenURL, &auth.Token{Extra: a.kept})
+	return g.call(ctx, target, nil, func(req *tokenRequest) error {
 		req.add(fieldGrantType, "authorization_code")
-		req.add("code", code)
+		req.add("code", a.code)
 		req.add("redirect_uri", p.RedirectURI)
 		if p.Verifier != "" {
 			req.add("code_verifier", p.Verifier)
 		}
 		return nil
 	}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return t, nil
 }
 
 // login returns the login that the answer belongs to. It looks at nothing else of the answer before that.
@@ -104,7 +244,7 @@ func (c *AuthorizationCode) login(
 	if auth.Subject(ctx) != p.Subject {
 		return nil, ErrState
 	}
-	for _, name := range []string{"code", "iss", "error"} {
+	for _, name := range []string{"code", "iss", "error", ExtraIDToken} {
 		if len(callback[name]) > 1 {
 			return nil, fmt.Errorf("%w: there are several values of %s (RFC 6749, section 3.1)", ErrCallback, name)
 		}

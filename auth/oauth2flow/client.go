@@ -3,6 +3,7 @@ package oauth2flow
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -45,9 +46,14 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	// of its own.
 	Resources []string
 
-	// Params are further parameters of every call to the token endpoint, see [NewParams] and [ParseParams]. Those that
-	// belong to the protocol are refused, unless OverrideProtocol is set.
+	// Params are further parameters of every call to the token endpoint, see [NewParams] and [ParseParams]. Those
+	// that belong to the protocol are refused, unless OverrideProtocol is set.
 	Params Params
+	// RefreshParams are those of calls with a refresh token, beside Params and in place of those of the same names.
+	RefreshParams Params
+	// Names are what the server calls parameters of the protocol, by their standard names: {"client_id":
+	// "client_key"}. An empty name leaves one out.
+	Names map[string]string
 	// ParamsInQuery sends Params in the URL.
 	ParamsInQuery bool
 	// OverrideProtocol lets Params take the place of parameters that the protocol sends.
@@ -62,9 +68,12 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	// answer without a type is of type Bearer.
 	AcceptTokenTypes []string
 	// ExpiryField is the member of an answer that tells when the token ends, if it is none of expires_in, expires_on
-	// and expires_at. Its value is seconds, a time since 1970 in seconds or milliseconds, a date or a duration. A date
-	// without a zone is read as UTC.
+	// and expires_at. Its value is seconds, a time since 1970 in seconds or milliseconds, a date or a duration. A
+	// date without a zone is read as UTC.
 	ExpiryField string
+	// AnswerNames are where members of the answer are, by their standard names: {"access_token": "data.token"} for
+	// one in an object that is the member data. A name that is not standard is one of [auth.Token].Extra.
+	AnswerNames map[string]string
 	// AcceptForm accepts answers that are a form, if their Content-Type says so.
 	AcceptForm bool
 
@@ -79,7 +88,8 @@ func (c Client) String() string { return describe("Client", c.ID, c.TokenURL) }
 func (c Client) clone() *Client {
 	c.Scopes = slices.Clone(c.Scopes)
 	c.Resources = slices.Clone(c.Resources)
-	c.Params = slices.Clone(c.Params)
+	c.Params, c.RefreshParams = slices.Clone(c.Params), slices.Clone(c.RefreshParams)
+	c.Names, c.AnswerNames = maps.Clone(c.Names), maps.Clone(c.AnswerNames)
 	c.AcceptTokenTypes = slices.Clone(c.AcceptTokenTypes)
 	c.Header = canonical(c.Header)
 	c.Endpoint.TrustedCA = bytes.Clone(c.Endpoint.TrustedCA)

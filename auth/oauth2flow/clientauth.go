@@ -53,12 +53,13 @@ func TLSClientAuth() ClientAuth { return ClientAuth{name: "TLSClientAuth()", app
 
 // PublicClient sends client_id alone, if there is one, even if there is a Secret: a public client has none (RFC 6749,
 // section 2.1). The name of the method is none.
-func PublicClient() ClientAuth { return ClientAuth{name: "PublicClient()", apply: identify} }
+func PublicClient() ClientAuth { return ClientAuth{name: namePublic, apply: identify} }
 
 // Names of methods that are treated apart.
 const (
 	nameInBody      = "InBody()"
 	nameInHeaderRaw = "InHeaderRaw()"
+	namePublic      = "PublicClient()"
 )
 
 // identify tells who the client is, and proves nothing.

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// config returns a hash of what tells the tokens of one configuration from those of another. Secrets are not in it, so
-// that they can be changed without a new login, but for those that stand in Params and Header. Of a provider there is
-// what tells it from others, see [reference]: nothing of a [secrets.Value].
+// config returns a hash of what tells the tokens of one configuration from those of another. Secrets are not in it,
+// so that they can be changed without a new login, but for those that stand in Params and Header. Of a provider there
+// is what tells it from others, see [reference]: nothing of a [secrets.Value].
 func (c *Client) config(kind []string) string {
 	var text strings.Builder
 	list := func(items ...string) {

@@ -34,7 +34,9 @@ type DeviceCode struct {
 func NewDeviceCode(c Client, endpoint string) *DeviceCode {
 	own := c.clone()
 	fault := own.checkURL("device authorization endpoint", endpoint, true)
-	return &DeviceCode{signIn: newSignIn(own, "device code", endpoint, fault), url: endpoint}
+	return &DeviceCode{signIn: newSignIn(own, flow{
+		kind: "device code", config: []string{endpoint}, faults: []error{fault},
+	}), url: endpoint}
 }
 
 // DeviceLogin is what the user has to be told.

@@ -14,16 +14,16 @@
 // [CustomGrant]. [Introspect] and [Revoke] ask about a token and end it.
 //
 // Those with a user are [AuthorizationCode], for web applications and, by its Loopback, for programs on the user's
-// machine, and [DeviceCode]. A login is the caller's to begin; its token goes to auth.Manager.Set, and is renewed from
-// then on.
+// machine, and [DeviceCode]. A login is the caller's to begin; its token goes to auth.Manager.Set, and is renewed
+// from then on.
 //
 // # Calls
 //
 // An exchange sends exactly one request, or two where a refresh token is refused and the grant has another way. It is
 // a POST, by one method of client authentication that is set and never guessed. It goes to https, or to this machine;
 // redirects are not followed; an answer has at most 1 MiB and 30 s, unless the context has a deadline. Nothing is
-// repeated here: that is the manager's decision. The logger of the connection gets a record of each call, with its URL
-// but no query, no value of a header and no body.
+// repeated here: that is the manager's decision. The logger of the connection gets a record of each call, with its
+// URL but no query, no value of a header and no body.
 //
 // # Answers
 //

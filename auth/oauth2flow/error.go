@@ -109,9 +109,9 @@ func meaningOf(code string) error {
 	return nil
 }
 
-// AnswerError is an answer that is none of an authorization server: another format, a redirect, a token that cannot be
-// used. It shows nothing of the answer. [ErrTokenType] and [ErrScopes] match [auth.ErrClientRejected]: a repetition
-// would bring the same.
+// AnswerError is an answer that is none of an authorization server: another format, a redirect, a token that cannot
+// be used. It shows nothing of the answer. [ErrTokenType] and [ErrScopes] match [auth.ErrClientRejected]: a
+// repetition would bring the same.
 type AnswerError struct {
 	// URL is where the call was sent, without its query.
 	URL string

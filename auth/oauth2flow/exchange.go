@@ -37,20 +37,20 @@ type Exchange struct {
 	ActorType string
 	// Audiences are the services that the new token is for, by the names that the server knows.
 	Audiences []string
-	// RequestedType is the type that the new token is to be of, and an answer of another type is refused. If it is empty
-	// the server decides, but for [TypeIDToken] and [TypeRefreshToken], which are refused.
+	// RequestedType is the type that the new token is to be of, and an answer of another type is refused. If it is
+	// empty the server decides, but for [TypeIDToken] and [TypeRefreshToken], which are refused.
 	RequestedType string
 }
 
 // String implements [fmt.Stringer]. It shows no token.
 func (x Exchange) String() string { return "Exchange" }
 
-// TokenExchange returns the grant that exchanges one token for another (RFC 8693). The client need not be known to the
-// server: without ID, Secret and Auth, the tokens alone are sent.
+// TokenExchange returns the grant that exchanges one token for another (RFC 8693). The client need not be known to
+// the server: without ID, Secret and Auth, the tokens alone are sent.
 //
 // The answer has to tell the type of what it issued, which is in the token's Extra as "issued_token_type". A token
-// that is no access token has the token type "N_A", which [Client].AcceptTokenTypes has to name. A refresh token in an
-// answer is not kept.
+// that is no access token has the token type "N_A", which [Client].AcceptTokenTypes has to name. A refresh token in
+// an answer is not kept.
 func TokenExchange(c Client, x Exchange) auth.Grant {
 	x.Audiences = slices.Clone(x.Audiences)
 	x.SubjectType = orAccessToken(x.SubjectType)
@@ -100,8 +100,8 @@ func (x Exchange) fill(ctx context.Context, req *tokenRequest) error {
 
 var errIssued error = &misfit{issuedType + " is not what was asked for, see RequestedType"}
 
-// accept refuses an answer that does not tell what it issued (RFC 8693, section 2.2.1), or that it is another type than
-// the one that was asked for.
+// accept refuses an answer that does not tell what it issued (RFC 8693, section 2.2.1), or that it is another type
+// than the one that was asked for.
 func (x Exchange) accept(o *object) error {
 	switch text, _ := o.text(issuedType); {
 	case text == "":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/tokencall"
@@ -35,6 +36,14 @@ type flow struct {
 	anonymous bool
 	// exposed says that the exchange has secrets among its parameters.
 	exposed bool
+	// openID has the ID tokens of a login verified; nil if there are none.
+	openID *OpenID
+	// exchanger, then and renew take the place of a call, or make another token of what it brings; nil for none.
+	exchanger, then, renew auth.Grant
+	// server returns where a call goes on behalf of a token; nil for where it is configured.
+	server func(target string, t *auth.Token) string
+	// tokenless says that the grant may do without a token endpoint.
+	tokenless bool
 	// config tells this grant from others of its kind.
 	config []string
 	traits auth.Traits
@@ -54,6 +63,7 @@ type grant struct {
 	client *Client
 	fault  error             // what Validate tells
 	caller *tokencall.Caller // nil if the grant is not bound
+	ways   *ways             // of a login; nil for other grants
 }
 
 // revocable is a grant whose tokens can be revoked.
@@ -72,12 +82,15 @@ func makeGrant(c *Client, f flow) *grant {
 // signIn is a grant that a user's login begins, and a refresh token goes on with. Its login is the caller's to make.
 type signIn struct{ *grant }
 
-// newSignIn returns the grant of a login at that endpoint.
-func newSignIn(c *Client, kind, endpoint string, faults ...error) signIn {
-	return signIn{makeGrant(c, flow{
-		kind: kind, renewal: renewOnly, config: []string{endpoint}, faults: faults,
-		traits: auth.Traits{OneTime: true, Interactive: true},
-	})}
+// newSignIn returns the grant of a login.
+func newSignIn(c *Client, f flow) signIn {
+	f.renewal, f.traits = renewOnly, auth.Traits{OneTime: true, Interactive: true}
+	if f.server == nil {
+		f.server = func(target string, _ *auth.Token) string { return target }
+	}
+	g := makeGrant(c, f)
+	g.ways = new(ways)
+	return signIn{g}
 }
 
 // Revoke implements [auth.Revoker]. Without a [Client].RevocationURL there is nothing to revoke at.
@@ -101,6 +114,8 @@ func (g *grant) Obtain(ctx context.Context, prev *auth.Token) (*auth.Token, erro
 	switch {
 	case g.fault != nil:
 		return nil, g.fault
+	case g.renew != nil && prev != nil:
+		return g.renewOtherwise(ctx, prev)
 	case g.renewal == renewOnly:
 		return g.keepOn(ctx, prev)
 	case g.renewal == renewRefresh && hasRefresh(prev):
@@ -128,8 +143,8 @@ func (g *grant) exchange(ctx context.Context) (*auth.Token, error) {
 	return t, nil
 }
 
-// call sends one request to the token endpoint, and returns the token of the answer. An answer that cannot be used may
-// have taken the place of a refresh token all the same: then that is returned beside the error.
+// call sends one request to the token endpoint, and returns the token of the answer. An answer that cannot be used
+// may have taken the place of a refresh token all the same: then that is returned beside the error.
 func (g *grant) call(
 	ctx context.Context, target string, before *auth.Token,
 	fill func(req *tokenRequest) error, accept func(o *object) error,
@@ -184,7 +199,21 @@ func (g *grant) BindGrant(host auth.Host) (auth.Grant, error) {
 	}
 	bound := *g
 	bound.caller = caller
+	for _, inner := range []*auth.Grant{&bound.exchanger, &bound.then, &bound.renew} {
+		if *inner, err = bindGrant(*inner, host); err != nil {
+			return nil, errors.Join(err, bound.Close())
+		}
+	}
+	g.ways.add(&bound)
 	return bound.wrap(), nil
+}
+
+// bindGrant binds a grant that may be nil, or have nothing to bind.
+func bindGrant(g auth.Grant, host auth.Host) (auth.Grant, error) {
+	if b, ok := g.(auth.GrantBinder); ok {
+		return b.BindGrant(host)
+	}
+	return g, nil
 }
 
 // Close closes the connections of a bound grant that are its own.
@@ -192,7 +221,14 @@ func (g *grant) Close() error {
 	if g.caller == nil {
 		return nil
 	}
-	return g.caller.Close()
+	g.ways.remove(g)
+	faults := []error{g.caller.Close()}
+	for _, inner := range []auth.Grant{g.exchanger, g.then, g.renew} {
+		if c, ok := inner.(io.Closer); ok {
+			faults = append(faults, c.Close())
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // String implements [fmt.Stringer].

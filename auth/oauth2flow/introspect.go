@@ -34,8 +34,8 @@ type Introspection struct {
 	Extra map[string]json.RawMessage
 }
 
-// Introspect asks the server about a token (RFC 7662). hint is "access_token", "refresh_token" or empty. An answer has
-// at most 1 MiB. That a token is not active is no error.
+// Introspect asks the server about a token (RFC 7662). hint is "access_token", "refresh_token" or empty. An answer
+// has at most 1 MiB. That a token is not active is no error.
 func Introspect(ctx context.Context, c Client, token secrets.Value, hint string) (*Introspection, error) {
 	own := c.clone()
 	if err := own.validateFor("IntrospectionURL", own.IntrospectionURL); err != nil {

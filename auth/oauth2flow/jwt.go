@@ -36,9 +36,10 @@ const (
 type JWT struct {
 	// Key signs. It is the only field that has to be set.
 	Key Key
-	// Algorithm is that of the signature: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256,
-	// HS384 or HS512 (RFC 7518, section 3.1; RFC 8037). The empty one is that of the key: RS256 for RSA, ES256, ES384
-	// or ES512 by the curve, EdDSA for Ed25519, HS256 for a secret. One that does not fit the key is [ErrKey].
+	// Algorithm is that of the signature: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA,
+	// HS256, HS384 or HS512 (RFC 7518, section 3.1; RFC 8037). The empty one is that of the key: RS256 for RSA,
+	// ES256, ES384 or ES512 by the curve, EdDSA for Ed25519, HS256 for a secret. One that does not fit the key is
+	// [ErrKey].
 	Algorithm string
 	// KeyID is the kid header; empty for none.
 	KeyID string
@@ -52,12 +53,13 @@ type JWT struct {
 	// Lifetime is from iat to exp, in whole seconds: [DefaultJWTLifetime] if it is 0, and at most a day. Where a use
 	// allows less, that is said there.
 	Lifetime time.Duration
-	// Backdate puts iat into the past, by at most 5 minutes and less than Lifetime, for servers whose clock is behind.
+	// Backdate puts iat into the past, by at most 5 minutes and less than Lifetime, for servers whose clock is
+	// behind.
 	Backdate time.Duration
 	// NotBefore adds the nbf claim, equal to iat.
 	NotBefore bool
-	// Claims are further claims. The registered ones (RFC 7519, section 4.1) are refused, and so are secrets: everybody
-	// who sees a token can read its claims.
+	// Claims are further claims. The registered ones (RFC 7519, section 4.1) are refused, and so are secrets:
+	// everybody who sees a token can read its claims.
 	Claims map[string]any
 	// NoID leaves out the jti claim, which is otherwise random and never the same twice.
 	NoID bool
@@ -69,8 +71,8 @@ type issued struct {
 	begin, ends time.Time
 }
 
-// Secret implements [secrets.Provider]: it signs a new token. Its errors are the faults of [JWT.Validate], those of the
-// key, and those of the signer, whose text is its own.
+// Secret implements [secrets.Provider]: it signs a new token. Its errors are the faults of [JWT.Validate], those of
+// the key, and those of the signer, whose text is its own.
 func (j JWT) Secret(ctx context.Context) (secrets.Value, error) {
 	t, err := j.issue(ctx)
 	if err != nil {
@@ -222,8 +224,8 @@ func holdsSecret(value any) bool {
 	return ok
 }
 
-// identity is a hash of what tells this JWT from others. The key itself is not part of it: one that is replaced by its
-// successor signs for the same subject.
+// identity is a hash of what tells this JWT from others. The key itself is not part of it: one that is replaced by
+// its successor signs for the same subject.
 func (j JWT) identity() string {
 	text, err := json.Marshal([]any{
 		j.Algorithm, j.KeyID, j.Headers, j.Issuer, j.Subject, j.Audience, j.lifetime(), j.Backdate,

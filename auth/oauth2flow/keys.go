@@ -24,13 +24,13 @@ var (
 	ErrKeyEncrypted = fmt.Errorf("%w: it is encrypted; decrypt it, and protect the file instead", ErrKey)
 )
 
-// Key is what signs a [JWT]. It is made by [PrivateKey], [Signer] or [SharedSecret]; the zero Key signs nothing. Copies
-// share what was parsed. It is safe for concurrent use, and shows no key, whatever the verb.
+// Key is what signs a [JWT]. It is made by [PrivateKey], [Signer] or [SharedSecret]; the zero Key signs nothing.
+// Copies share what was parsed. It is safe for concurrent use, and shows no key, whatever the verb.
 type Key struct{ source keySource }
 
-// PrivateKey returns the Key that a PEM text holds: RSA of at least 2048 bits, EC on P-256, P-384 or P-521, or Ed25519;
-// in PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). Certificates and parameters
-// around it are passed over, and the first private key counts. The text has at most 64 KiB.
+// PrivateKey returns the Key that a PEM text holds: RSA of at least 2048 bits, EC on P-256, P-384 or P-521, or
+// Ed25519; in PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). Certificates and
+// parameters around it are passed over, and the first private key counts. The text has at most 64 KiB.
 //
 // The provider is asked for each signature, so that a key that is replaced is used without a restart; the text is
 // parsed again only if it changed. A key with a passphrase is [ErrKeyEncrypted], and all other faults are [ErrKey]:
@@ -41,8 +41,8 @@ func PrivateKey(pemText secrets.Provider) Key { return Key{&pemKey{provider: pem
 // RSA of at least 2048 bits, EC on P-256, P-384 or P-521, or Ed25519; another one is reported by Validate.
 //
 // The signer is safe for concurrent use. crypto.Signer knows no context: one that calls over a network has a limit of
-// its own, and the wait for it does not end with the caller's context. For PS256 and its like it is asked for a salt of
-// the length of the hash (RFC 7518, section 3.5), and for EC it answers in ASN.1.
+// its own, and the wait for it does not end with the caller's context. For PS256 and its like it is asked for a salt
+// of the length of the hash (RFC 7518, section 3.5), and for EC it answers in ASN.1.
 func Signer(s crypto.Signer) Key {
 	if s == nil {
 		return Key{}
@@ -54,8 +54,8 @@ func Signer(s crypto.Signer) Key {
 // itself, as UTF-8; a secret that is handed out in base64 or hexadecimal and is meant to be decoded has to be decoded
 // by the provider.
 //
-// The text has at least 32, 48 or 64 bytes for the three (RFC 7518, section 3.2), and at most 64 KiB: a shorter one can
-// be guessed by anybody who sees a token, and is [ErrKey].
+// The text has at least 32, 48 or 64 bytes for the three (RFC 7518, section 3.2), and at most 64 KiB: a shorter one
+// can be guessed by anybody who sees a token, and is [ErrKey].
 func SharedSecret(text secrets.Provider) Key { return Key{sharedKey{text}} }
 
 // Fingerprint returns the SHA-256 of the public key as base64: of its SubjectPublicKeyInfo in DER (RFC 5280, section

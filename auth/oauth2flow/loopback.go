@@ -55,7 +55,7 @@ func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback) (*auth.Tok
 		path = "/" + rand.Text()
 	}
 	redirect := url.URL{Scheme: "http", Host: listener.Addr().String(), Path: path}
-	login, err := c.begin(ctx, redirect.String())
+	login, err := c.begin(ctx, redirect.String(), nil)
 	if err != nil {
 		return nil, err
 	}

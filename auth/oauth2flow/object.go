@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 // Faults of an answer that is read.
@@ -67,6 +69,42 @@ func parseForm(text []byte) (*object, error) {
 		o.names, o.values[name] = append(o.names, name), quoted
 	}
 	return o, nil
+}
+
+// lift puts members that other servers have elsewhere under their standard names. A path goes through objects.
+func (o *object) lift(paths map[string]string) error {
+	found := make(map[string]json.RawMessage, len(paths))
+	for standard, path := range paths {
+		raw, err := o.at(strings.Split(path, "."))
+		if err != nil {
+			return err
+		}
+		found[standard] = raw
+	}
+	for standard, raw := range found {
+		if _, there := o.values[standard]; !there {
+			o.names = append(o.names, standard)
+		}
+		o.values[standard] = raw
+	}
+	slices.Sort(o.names)
+	return nil
+}
+
+// at returns the member at a path; nil if there is none.
+func (o *object) at(path []string) (json.RawMessage, error) {
+	raw := o.values[path[0]]
+	if len(path) == 1 || len(raw) == 0 || raw[0] != '{' {
+		if len(path) > 1 {
+			return nil, nil
+		}
+		return raw, nil
+	}
+	inner, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	return inner.at(path[1:])
 }
 
 // text returns a member that is a string.

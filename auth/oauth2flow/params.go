@@ -39,6 +39,13 @@ func NewParams(namesAndValues ...string) Params {
 	return params
 }
 
+// without returns those of p whose names none of the others has.
+func (p Params) without(others Params) Params {
+	return slices.DeleteFunc(slices.Clone(p), func(one Param) bool {
+		return slices.ContainsFunc(others, func(other Param) bool { return other.Name == one.Name })
+	})
+}
+
 // maxParams is the most that [ParseParams] reads, in bytes.
 const maxParams = 64 << 10
 
@@ -46,9 +53,9 @@ const maxParams = 64 << 10
 //
 //	[{"Name": "resource", "Value": "https://api.example.com"}, {"Name": "max_age", "Value": 60}]
 //
-// A value is a string, a boolean or a number, which keeps the digits it is written with. Order and repeats stay. Other
-// names of members, in another case too, are an error, as are those that are missing or there twice, an empty name,
-// and more than 64 KiB. The error shows no value.
+// A value is a string, a boolean or a number, which keeps the digits it is written with. Order and repeats stay.
+// Other names of members, in another case too, are an error, as are those that are missing or there twice, an empty
+// name, and more than 64 KiB. The error shows no value.
 func ParseParams(text []byte) (Params, error) {
 	if len(text) > maxParams {
 		return nil, errors.New("oauth2flow: parameters: there are more than 64 KiB")

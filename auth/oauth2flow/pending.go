@@ -25,8 +25,15 @@ type pending struct {
 	Key         string    `json:"key"`
 	Subject     string    `json:"subject"`
 	RedirectURI string    `json:"redirect_uri"`
-	Verifier    string    `json:"verifier"`
+	Verifier    string    `json:"verifier,omitempty"`
+	Nonce       string    `json:"nonce,omitempty"`
+	Scopes      []string  `json:"scopes,omitempty"`
 	Expires     time.Time `json:"expires"`
+	// MaxAge and ACR are what the user's authentication was asked to be, and Return is where the browser goes in the
+	// end.
+	MaxAge *time.Duration `json:"max_age,omitempty"`
+	ACR    []string       `json:"acr,omitempty"`
+	Return string         `json:"return,omitempty"`
 }
 
 // pendingKey is what a login is kept under. Who does not know the state and what the browser keeps cannot end it, nor

@@ -20,13 +20,14 @@ const ExtraInitial = "initial_refresh_token_sha256"
 // first one; it may be nil if the token that is to be renewed has one. From then on, the last that the server issued
 // is used.
 //
-// A server that replaces the refresh token each time has to be combined with [auth.KeepIn]. Without a store, a restart
-// sends initial again, which has been used up: the server refuses it, and most then revoke all that was made of it.
+// A server that replaces the refresh token each time has to be combined with [auth.KeepIn]. Without a store, a
+// restart sends initial again, which has been used up: the server refuses it, and most then revoke all that was made
+// of it.
 //
-// If the last refresh token is refused, and initial is not the one that it goes back to ([ExtraInitial]), then initial
-// is tried once: to replace a grant that is lost, configure a new refresh token and restart. An initial that was used
-// is not sent again. If it is refused as well, or if there is none, the answer is [auth.ErrInvalidGrant]; without any
-// refresh token it is [auth.ErrLoginRequired].
+// If the last refresh token is refused, and initial is not the one that it goes back to ([ExtraInitial]), then
+// initial is tried once: to replace a grant that is lost, configure a new refresh token and restart. An initial that
+// was used is not sent again. If it is refused as well, or if there is none, the answer is [auth.ErrInvalidGrant];
+// without any refresh token it is [auth.ErrLoginRequired].
 //
 // The grant is one-time: an exchange may use up the refresh token. Scopes, if there are any, are asked for each time,
 // and cannot be more than what was granted.
@@ -124,9 +125,14 @@ func hasRefresh(t *auth.Token) bool { return t != nil && t.Refresh.Reveal() != "
 // refresh makes a new token of a refresh token (RFC 6749, section 6). What the answer leaves out is as it was. Beside
 // an error there may be what is left of a token, see [grant.call].
 func (g *grant) refresh(ctx context.Context, refresh string, prev *auth.Token) (*auth.Token, error) {
-	t, err := g.call(ctx, g.client.refreshURL(), prev, func(req *tokenRequest) error {
+	target := g.client.refreshURL()
+	if g.server != nil {
+		target = g.server(target, prev)
+	}
+	t, err := g.call(ctx, target, prev, func(req *tokenRequest) error {
 		req.add(fieldGrantType, "refresh_token")
 		req.add(fieldRefreshToken, refresh)
+		req.own = g.client.RefreshParams
 		if g.narrowing {
 			g.client.addScopes(req)
 		}
@@ -141,7 +147,10 @@ func (g *grant) refresh(ctx context.Context, refresh string, prev *auth.Token) (
 	if prev != nil {
 		inherit(t, prev)
 	}
-	return t, err
+	if err != nil {
+		return t, err
+	}
+	return g.settle(ctx, t, prev)
 }
 
 // inherit copies to t what a refresh did not tell again.
@@ -154,7 +163,7 @@ func inherit(t, prev *auth.Token) {
 		if extra == nil {
 			extra = make(map[string]secrets.Value, len(prev.Extra))
 		}
-		if _, ok := extra[name]; !ok && name != "id_token" && len(extra) < mostExtra {
+		if _, ok := extra[name]; !ok && name != ExtraIDToken && len(extra) < mostExtra {
 			extra[name] = value
 		}
 	}

@@ -22,11 +22,13 @@ type tokenRequest struct {
 	params Params
 	query  Params
 	hidden []string // texts that the server may know and nobody else
+	names  map[string]string
+	own    Params // of this kind of call, in place of those of the client
 }
 
 // newRequest returns an empty request.
 func (c *Client) newRequest(target string) *tokenRequest {
-	r := &tokenRequest{url: target, header: c.Header.Clone()}
+	r := &tokenRequest{url: target, header: c.Header.Clone(), names: c.Names}
 	if r.header.Get("Accept") == "" {
 		r.header.Set("Accept", "application/json")
 	}
@@ -82,12 +84,11 @@ func (r *tokenRequest) extend(c *Client) {
 	for _, resource := range c.Resources {
 		r.add(fieldResource, resource)
 	}
+	params := append(c.Params.without(r.own), r.own...)
 	if c.OverrideProtocol {
-		r.params = slices.DeleteFunc(r.params, func(p Param) bool {
-			return slices.ContainsFunc(c.Params, func(other Param) bool { return other.Name == p.Name })
-		})
+		r.params = r.params.without(params)
 	}
-	for _, p := range c.Params {
+	for _, p := range params {
 		if !c.ParamsInQuery {
 			r.add(p.Name, p.Value)
 			continue
@@ -110,7 +111,7 @@ func (r *tokenRequest) build(ctx context.Context, e Encoding) (*http.Request, er
 	if r.proofs() > 1 {
 		return nil, errors.New("oauth2flow: there are two methods of client authentication")
 	}
-	body, err := e.body(r.params)
+	body, err := e.body(rename(r.params, r.names))
 	if err != nil {
 		return nil, fmt.Errorf("oauth2flow: the parameters cannot be written: %w", err)
 	}
@@ -118,7 +119,7 @@ func (r *tokenRequest) build(ctx context.Context, e Encoding) (*http.Request, er
 	if err != nil {
 		return nil, errors.New("oauth2flow: the URL is malformed")
 	}
-	u.RawQuery = withQuery(u.RawQuery, r.query)
+	u.RawQuery = withQuery(u.RawQuery, rename(r.query, r.names))
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), body)
 	if err != nil {
 		return nil, errors.New("oauth2flow: the request cannot be made")

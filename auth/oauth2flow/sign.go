@@ -28,7 +28,8 @@ var hashes = map[jose.SignatureAlgorithm]crypto.Hash{ //nolint:gochecknoglobals 
 	jose.EdDSA: 0,
 }
 
-// signingKey is a key as it signs: a secret, or a signer of one of the public keys that [signingKey.algorithms] knows.
+// signingKey is a key as it signs: a secret, or a signer of one of the public keys that [signingKey.algorithms]
+// knows.
 type signingKey struct {
 	signer crypto.Signer
 	secret []byte

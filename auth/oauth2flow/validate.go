@@ -17,7 +17,7 @@ func (g *grant) validate() error {
 	faults := slices.Clone(g.faults)
 	faults = append(faults,
 		c.checkIdentity(g.anonymous),
-		c.checkURL("TokenURL", c.TokenURL, true),
+		c.checkURL("TokenURL", c.TokenURL, !g.tokenless),
 		c.checkURL("RefreshURL", c.RefreshURL, false),
 		c.checkURL("RevocationURL", c.RevocationURL, false),
 		c.checkURL("IntrospectionURL", c.IntrospectionURL, false),
@@ -104,6 +104,16 @@ func (c *Client) checkNames() error {
 	if slices.Contains(c.AcceptTokenTypes, "") {
 		return errors.New("AcceptTokenTypes: one is empty")
 	}
+	for standard, name := range c.Names {
+		if !isProtocol(standard) || field.HasControl(name) {
+			return fmt.Errorf("Names: %q is no parameter of the protocol, or its name holds a control character", standard)
+		}
+	}
+	for name, path := range c.AnswerNames {
+		if name == "" || slices.Contains(strings.Split(path, "."), "") {
+			return fmt.Errorf("AnswerNames: that of %q is empty, or has an empty part", name)
+		}
+	}
 	if field.HasControl(c.ScopeSeparator) {
 		return errors.New("ScopeSeparator: it holds a control character")
 	}
@@ -113,11 +123,7 @@ func (c *Client) checkNames() error {
 // checkAsked looks at what the token is for.
 func (c *Client) checkAsked() []error {
 	var faults []error
-	for i, scope := range c.Scopes {
-		if strings.Trim(scope, " ") == "" || strings.ContainsFunc(scope, isNoScope) {
-			faults = append(faults, fmt.Errorf("Scopes: number %d is empty or holds a character that is not allowed", i+1))
-		}
-	}
+	faults = append(faults, checkScopeTexts("Scopes", c.Scopes)...)
 	if c.RequireScopes && len(c.Scopes) == 0 {
 		faults = append(faults, errors.New("RequireScopes: there are no Scopes"))
 	}
@@ -136,7 +142,10 @@ func isNoScope(r rune) bool { return r < ' ' || r >= 0x7f || r == '"' || r == '\
 // checkParams looks for parameters that the protocol sends itself.
 func (c *Client) checkParams(audience bool) []error {
 	var faults []error
-	for i, p := range c.Params {
+	for i, p := range slices.Concat(c.Params, c.RefreshParams) {
+		if as, ok := c.Names[p.Name]; ok && as == "" {
+			continue // it is left out, and this is in its place
+		}
 		taken := isProtocol(p.Name) || p.Name == fieldResource && len(c.Resources) > 0 ||
 			p.Name == fieldAudience && audience
 		switch {
@@ -167,8 +176,8 @@ func (c *Client) checkHeader() error {
 	return errors.Join(faults...)
 }
 
-// isForbidden reports whether a header has a place of its own, changes what the body or the answer is, or has net/http
-// send a call again.
+// isForbidden reports whether a header has a place of its own, changes what the body or the answer is, or has
+// net/http send a call again.
 func isForbidden(canonical string) bool {
 	switch canonical {
 	case "Accept-Encoding", "Authorization", "Content-Encoding", "Cookie", "Idempotency-Key", "X-Idempotency-Key":

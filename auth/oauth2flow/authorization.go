@@ -1,0 +1,276 @@
+package oauth2flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/field"
+)
+
+// PKCE is how an authorization code is bound to the login that it was issued for (RFC 7636).
+type PKCE string
+
+// The methods.
+const (
+	// PKCES256, the default, sends the SHA-256 of the verifier.
+	PKCES256 PKCE = ""
+	// PKCEPlain sends the verifier itself, which whoever sees the URL can use: for servers that know nothing better.
+	PKCEPlain PKCE = "plain"
+	// PKCENone sends none, for servers that refuse what they do not know. The client then has to authenticate (RFC
+	// 9700, section 2.1.1).
+	PKCENone PKCE = "none"
+)
+
+// ResponseType is what the authorization endpoint answers with.
+type ResponseType string
+
+// The response types.
+const (
+	// ResponseCode, the default, is a code that the token endpoint exchanges (RFC 6749, section 4.1).
+	ResponseCode ResponseType = ""
+	// ResponseNone is neither code nor token (OAuth 2.0 Multiple Response Types, section 4): a consent, say, that an
+	// administrator has given. The token then holds nothing but what [Authorization].Keep has kept.
+	ResponseNone ResponseType = "none"
+	// ResponseIDToken is an ID token, which the browser brings in a POST: there is no call to a token endpoint, and
+	// no secret (OpenID Connect Core 1.0, section 3.2).
+	ResponseIDToken ResponseType = "id_token"
+	// ResponseCodeIDToken is both a code and an ID token that vouches for it (OpenID Connect Core 1.0, section 3.3).
+	ResponseCodeIDToken ResponseType = "code id_token"
+)
+
+// Authorization says how a user is asked (RFC 6749, section 4.1.1).
+type Authorization struct { //nolint:recvcheck // callers have it as a value, grants keep a pointer
+	// URL is the authorization endpoint. A query of it is kept. If it has a fragment, the parameters stand there, for
+	// servers whose pages read them in the browser.
+	URL string
+	// RedirectURI is where the server sends the browser with its answer, as it is registered there: https, http to a
+	// literal loopback address, or a private-use scheme (RFC 8252, section 7). [AuthorizationCode.Loopback] has its
+	// own.
+	RedirectURI string
+	// Issuer is the issuer identifier of the server. An answer that names another one is refused (RFC 9207).
+	Issuer string
+	// RequireIssuer refuses answers that name none: for servers that announce it, and where one RedirectURI serves
+	// several servers.
+	RequireIssuer bool
+	// ResponseType is ResponseCode unless it is set. Those with an ID token need OpenID.
+	ResponseType ResponseType
+	// PKCE is PKCES256 unless it is set.
+	PKCE PKCE
+	// OpenID makes it a login of OpenID Connect; nil if it is none.
+	OpenID *OpenID
+
+	// Params are further parameters of the URL, such as prompt or audience. Those of the protocol are refused, unless
+	// Names leaves them out.
+	Params Params
+	// Names are what the server calls parameters of the protocol, in the URL and in its answer, by their standard
+	// names: {"client_id": "client_key"}. An empty name leaves one out of the URL.
+	Names map[string]string
+	// LoginHint tells the server who is about to log in, such as an e-mail address. It is asked with the context of
+	// [AuthorizationCode.Begin]; "" is not sent. [LoginHint] wins over it.
+	LoginHint func(ctx context.Context) string
+	// Rewrite changes the finished URL, for servers that want something else.
+	Rewrite func(u *url.URL)
+
+	// Keep are parameters of the answer that are kept in [auth.Token].Extra, such as the id of a tenant. The browser
+	// has brought them: whoever logs in can have changed them.
+	Keep []string
+	// ServerParam is a parameter of the answer that tells which of Servers issues the token, for services of several
+	// regions; it is kept like those of Keep. Servers are origins, such as "https://accounts.example.eu". The one
+	// that is named takes the place of the origin of TokenURL and RefreshURL; any other is refused.
+	ServerParam string
+	Servers     []string
+
+	// Exchange makes the token, in place of a call to the token endpoint, for services with a way of their own. It is
+	// asked to renew a token whose text is the code; redirect_uri, code_verifier and state are in its Extra, and what
+	// Keep has kept.
+	Exchange auth.Grant
+	// Then makes another token of each that the token endpoint has issued, such as a session or one that lives
+	// longer.
+	Then auth.Grant
+	// Renew renews tokens, in place of the refresh token grant. Then has no part in it.
+	Renew auth.Grant
+
+	// DisplayName and PrivateSession are for who opens the URL: what to call the service, and that the browser is to
+	// keep nothing. They are never sent.
+	DisplayName    string
+	PrivateSession bool
+	// Pending keeps the logins under way. The default keeps them in memory, for one process.
+	Pending PendingStore
+}
+
+// clone returns a copy that shares nothing with a that its owner could change.
+func (a Authorization) clone() *Authorization {
+	a.Params, a.Keep, a.Servers = slices.Clone(a.Params), slices.Clone(a.Keep), slices.Clone(a.Servers)
+	a.Names = maps.Clone(a.Names)
+	if a.OpenID != nil {
+		own := *a.OpenID
+		a.OpenID = &own
+	}
+	if a.Pending == nil {
+		a.Pending = NewPendingMemory()
+	}
+	return &a
+}
+
+// name returns what the server calls a parameter of the protocol.
+func (a *Authorization) name(standard string) string {
+	if name, ok := a.Names[standard]; ok {
+		return name
+	}
+	return standard
+}
+
+// hasFrontToken reports whether the browser brings an ID token.
+func (a *Authorization) hasFrontToken() bool {
+	return a.ResponseType == ResponseIDToken || a.ResponseType == ResponseCodeIDToken
+}
+
+// hasCode reports whether the browser brings a code.
+func (a *Authorization) hasCode() bool {
+	return a.ResponseType == ResponseCode || a.ResponseType == ResponseCodeIDToken
+}
+
+// validate returns what is wrong. public says that the client does not authenticate.
+func (a *Authorization) validate(public bool) []error {
+	var faults []error
+	fault := func(wrong bool, text string) {
+		if wrong {
+			faults = append(faults, errors.New("Authorization."+text))
+		}
+	}
+	u, err := url.Parse(a.URL)
+	fault(err != nil || a.URL == "" || !isSecureURL(u) || u.User != nil,
+		"URL: it is not an https URL without user (http is for literal loopback addresses)")
+	fault(err == nil && hasProtocolName(u), "URL: there is a parameter of the protocol in its query")
+	r, err := url.Parse(a.RedirectURI)
+	fault(err != nil || a.RedirectURI != "" && !isRedirectURI(r) || strings.Contains(a.RedirectURI, "#"),
+		"RedirectURI: it is none of https, http to a literal loopback address and a private-use scheme "+
+			"(RFC 8252, section 7), or has a fragment, or a parameter of the protocol")
+	fault(a.Issuer != "" && !isIssuer(a.Issuer), "Issuer: it is no https URL without query and fragment")
+	fault(a.RequireIssuer && a.Issuer == "", "Issuer: it is empty, and RequireIssuer needs it")
+	fault(a.PKCE != PKCES256 && a.PKCE != PKCEPlain && a.PKCE != PKCENone, "PKCE: it is unknown")
+	fault(a.PKCE == PKCENone && public && a.hasCode() && a.Exchange == nil,
+		"PKCE: PKCENone needs a client that authenticates (RFC 9700, section 2.1.1)")
+	fault(!a.hasFrontToken() && !a.hasCode() && a.ResponseType != ResponseNone, "ResponseType: it is unknown")
+	fault(a.hasFrontToken() && a.OpenID == nil, "OpenID: it is nil, and the ResponseType needs it")
+	fault(a.OpenID != nil && a.OpenID.Verifier == nil, "OpenID.Verifier: it is nil")
+	fault((a.ServerParam == "") != (len(a.Servers) == 0), "Servers: they and ServerParam need each other")
+	faults = append(faults, a.validateNames()...)
+	for i, server := range a.Servers {
+		s, err := url.Parse(server)
+		fault(err != nil || !isSecureURL(s) || s.Scheme+"://"+s.Host != server,
+			fmt.Sprintf("Servers: number %d is not an https origin", i+1))
+	}
+	grants := map[string]auth.Grant{"Exchange": a.Exchange, "Then": a.Then, "Renew": a.Renew}
+	return append(faults, validateGrants(grants)...)
+}
+
+// validateNames looks at the names of parameters.
+func (a *Authorization) validateNames() []error {
+	var faults []error
+	for i, p := range a.Params {
+		own := p.Name == "" || isOfLogin(p.Name) || isProtocol(p.Name)
+		if as, ok := a.Names[p.Name]; own && (p.Name == "" || !ok || as != "" || p.Name == "state") {
+			faults = append(faults, fmt.Errorf("Authorization.Params: number %d has no name, or one of the protocol", i+1))
+		}
+	}
+	used := make(map[string]bool)
+	for _, standard := range slices.Sorted(maps.Keys(a.Names)) {
+		name := a.Names[standard]
+		switch {
+		case !isOfLogin(standard) && !isProtocol(standard) && !isOfAnswer(standard):
+			faults = append(faults, fmt.Errorf("Authorization.Names: %q is no parameter of the protocol", standard))
+		case name == "" && (standard == "state" || isOfAnswer(standard)):
+			faults = append(faults, fmt.Errorf("Authorization.Names: %s cannot be left out", standard))
+		case name != "" && used[name], field.HasControl(name):
+			faults = append(faults, fmt.Errorf("Authorization.Names: that of %s is there twice, or malformed", standard))
+		}
+		used[name] = true
+	}
+	for i, name := range append(slices.Clone(a.Keep), a.ServerParam) {
+		if isOfAnswer(name) || name == "state" || name == "" && i < len(a.Keep) {
+			faults = append(faults, errors.New("Authorization.Keep: a name is empty, or one of the protocol"))
+		}
+	}
+	return faults
+}
+
+// validateGrants returns the faults of grants that may be nil.
+func validateGrants(grants map[string]auth.Grant) []error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(grants)) {
+		if v, ok := grants[name].(auth.Validator); ok {
+			if err := v.Validate(); err != nil {
+				faults = append(faults, fmt.Errorf("Authorization.%s: %w", name, err))
+			}
+		}
+	}
+	return faults
+}
+
+// isOfLogin reports whether a parameter of the authorization URL belongs to the protocol.
+func isOfLogin(name string) bool {
+	switch name {
+	case "response_type", "response_mode", "state", "nonce", "code_challenge", "code_challenge_method", "request",
+		"request_uri", "login_hint":
+		return true
+	}
+	return false
+}
+
+// isOfAnswer reports whether a parameter of the answer belongs to the protocol.
+func isOfAnswer(name string) bool {
+	switch name {
+	case "code", "iss", "error", "error_description", ExtraIDToken, ExtraAccessToken:
+		return true
+	}
+	return false
+}
+
+// hasProtocolName reports whether a query would double a parameter that the protocol sends.
+func hasProtocolName(u *url.URL) bool {
+	for name := range u.Query() {
+		if isOfLogin(name) || isProtocol(name) || name == "iss" || name == "error" {
+			return true
+		}
+	}
+	return false
+}
+
+// isIssuer reports whether a text can identify a server (RFC 8414, section 2).
+func isIssuer(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && isSecureURL(u) && !strings.ContainsAny(text, "?#")
+}
+
+// isSecureURL reports whether a browser may be sent there.
+func isSecureURL(u *url.URL) bool {
+	return u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
+}
+
+func isRedirectURI(u *url.URL) bool {
+	switch {
+	case u.Fragment != "" || u.User != nil || hasProtocolName(u):
+		return false
+	case u.Scheme == "http" || u.Scheme == "https":
+		return isSecureURL(u)
+	}
+	return u.Scheme != "" && !slices.Contains(foreignSchemes, u.Scheme)
+}
+
+// foreignSchemes are those that browsers and systems have their own use for.
+var foreignSchemes = []string{ //nolint:gochecknoglobals // never changed
+	"about", "blob", "data", "file", "ftp", "javascript", "mailto", "sms", "tel", "vbscript", "view-source", "ws", "wss",
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

@@ -1,0 +1,92 @@
+package oauth2flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/secrets"
+)
+
+// OpenID makes a login one of OpenID Connect Core 1.0: the scope openid is asked for, a nonce is sent, and the answer
+// has to have an ID token that passes. Package auth/oidc makes one.
+type OpenID struct {
+	// Verifier verifies the ID tokens, those of renewals as well.
+	Verifier IDTokenVerifier
+	// AsToken makes the ID token what is sent to the API, in place of the access token.
+	AsToken bool
+}
+
+// IDTokenVerifier verifies ID tokens (OpenID Connect Core 1.0, section 3.1.3.7). It is safe for concurrent use.
+type IDTokenVerifier interface {
+	// VerifyIDToken returns whose token it is if it is good in every respect. Its errors hold nothing of the token.
+	VerifyIDToken(ctx context.Context, token secrets.Value, want IDTokenWant) (*IDToken, error)
+}
+
+// IDTokenWant is what an ID token is compared with.
+type IDTokenWant struct {
+	// ClientID is in the audience.
+	ClientID string
+	// Nonce is the one that was sent; "" if none was, in a renewal.
+	Nonce string
+	// AccessToken and Code are what came with it; the zero Value if nothing did. Hashes of them that the token has
+	// are compared; that of the code has to be there (section 3.3.2.11).
+	AccessToken, Code secrets.Value
+	// MaxAge is how long ago the user may have authenticated, if it is positive or Fresh is set.
+	MaxAge time.Duration
+	// Fresh says that the user had to authenticate now.
+	Fresh bool
+	// ACR are the authentication context classes of which it has to be one, if there are any.
+	ACR []string
+	// Issuer and Subject are those of the ID token before a renewal; "" if there was none (section 12.2).
+	Issuer, Subject string
+}
+
+// IDToken is what is known of an ID token that has passed.
+type IDToken struct {
+	Issuer, Subject string
+	Expiry          time.Time
+}
+
+// Names in [auth.Token].Extra of a login with [OpenID].
+const (
+	// ExtraIDToken is the name of the ID token that came last.
+	ExtraIDToken = "id_token"
+	// ExtraIssuer and ExtraSubject are the names of the issuer and of the subject of the ID token.
+	ExtraIssuer  = "id_token_iss"
+	ExtraSubject = "id_token_sub"
+	// ExtraAccessToken is the name of the access token where [OpenID].AsToken puts the ID token in its place.
+	ExtraAccessToken = "access_token"
+)
+
+const scopeOpenID = "openid"
+
+var errNoIDToken = errors.New("there is no id_token, which OpenID Connect requires")
+
+// identify verifies the ID token of t, and notes whose it is. A renewal, with prev, need not bring one.
+func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDTokenWant) error {
+	raw := t.Extra[ExtraIDToken]
+	if prev != nil {
+		want.Issuer, want.Subject = prev.Extra[ExtraIssuer].Reveal(), prev.Extra[ExtraSubject].Reveal()
+	}
+	switch {
+	case raw.Reveal() != "":
+	case prev != nil && !o.AsToken:
+		return nil
+	default:
+		return errNoIDToken
+	}
+	id, err := o.Verifier.VerifyIDToken(ctx, raw, want)
+	if err != nil {
+		return err
+	}
+	t.Extra[ExtraIssuer], t.Extra[ExtraSubject] = secrets.Static(id.Issuer), secrets.Static(id.Subject)
+	if o.AsToken {
+		if t.Value.Reveal() != "" {
+			t.Extra[ExtraAccessToken] = t.Value
+		}
+		t.Value, t.Expiry = raw, id.Expiry
+	}
+	return nil
+}
