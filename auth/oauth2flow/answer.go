@@ -208,6 +208,8 @@ func (c *Client) isRead(name string) bool {
 	switch name {
 	case "access_token", fieldRefreshToken, "token_type", fieldScope, "expires_in", "expires_on", "expires_at":
 		return true
+	case ExtraIssuer, ExtraSubject: // which only an ID token tells
+		return true
 	}
 	return name == c.ExpiryField
 }

@@ -160,8 +160,8 @@ func (a *Authorization) validate(public bool) []error {
 		"PKCE: PKCENone needs a client that authenticates (RFC 9700, section 2.1.1)")
 	fault(!a.hasFrontToken() && !a.hasCode() && a.ResponseType != ResponseNone, "ResponseType: it is unknown")
 	fault(a.hasFrontToken() && a.OpenID == nil, "OpenID: it is nil, and the ResponseType needs it")
-	fault(a.OpenID != nil && a.OpenID.Verifier == nil, "OpenID.Verifier: it is nil")
 	fault((a.ServerParam == "") != (len(a.Servers) == 0), "Servers: they and ServerParam need each other")
+	faults = append(faults, a.OpenID.validate()...)
 	faults = append(faults, a.validateNames()...)
 	for i, server := range a.Servers {
 		s, err := url.Parse(server)

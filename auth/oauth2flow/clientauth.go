@@ -31,6 +31,9 @@ func (a ClientAuth) String() string {
 	return a.name
 }
 
+// IsZero reports whether no method is set, so that [Client] has its default.
+func (a ClientAuth) IsZero() bool { return a.apply == nil }
+
 // InBody sends client_id and client_secret as parameters: client_secret_post.
 func InBody() ClientAuth { return ClientAuth{name: nameInBody, needsSecret: true, apply: inBody} }
 

@@ -7,48 +7,32 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/restconn/restconn/internal/strictjson"
 )
 
 // Faults of an answer that is read.
 var (
 	// ErrNotJSON says that an answer is not one JSON object.
-	ErrNotJSON = errors.New("it is not a JSON object")
+	ErrNotJSON = strictjson.ErrNotObject
 
-	errTwice  = errors.New("a name is there twice")
+	errTwice  = strictjson.ErrTwice
 	errNoText = errors.New("it is not a text")
 )
 
-// object is a JSON object as it was written: exact names, in their order, none of them twice. encoding/json takes
-// names in any case, and the last of several.
+// object is a JSON object as it was written: exact names, in their order, none of them twice.
 type object struct {
 	names  []string
 	values map[string]json.RawMessage
 }
 
-// parseObject reads one JSON object and nothing behind it. json.Valid bounds how deep it is nested.
+// parseObject reads one JSON object and nothing behind it.
 func parseObject(text []byte) (*object, error) {
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	if !json.Valid(text) {
-		return nil, ErrNotJSON
+	names, values, err := strictjson.Object(text)
+	if err != nil {
+		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, ErrNotJSON
-	}
-	o := &object{values: make(map[string]json.RawMessage)}
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		var value json.RawMessage
-		if err != nil || !ok || d.Decode(&value) != nil {
-			return nil, ErrNotJSON
-		}
-		if _, there := o.values[name]; there {
-			return nil, errTwice
-		}
-		o.names, o.values[name] = append(o.names, name), value
-	}
-	return o, nil
+	return &object{names: names, values: values}, nil
 }
 
 // parseForm reads an object that is written as a form.
@@ -129,9 +113,9 @@ func (o *object) absent(name string) bool {
 }
 
 func unquote(raw json.RawMessage) (string, error) {
-	var s *string
-	if json.Unmarshal(raw, &s) != nil || s == nil {
+	s, ok := strictjson.Text(raw)
+	if !ok {
 		return "", errNoText
 	}
-	return *s, nil
+	return s, nil
 }

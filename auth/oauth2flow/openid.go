@@ -3,6 +3,7 @@ package oauth2flow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/restconn/restconn/auth"
@@ -12,7 +13,8 @@ import (
 // OpenID makes a login one of OpenID Connect Core 1.0: the scope openid is asked for, a nonce is sent, and the answer
 // has to have an ID token that passes. Package auth/oidc makes one.
 type OpenID struct {
-	// Verifier verifies the ID tokens, those of renewals as well.
+	// Verifier verifies the ID tokens, those of renewals as well. If it is an [auth.Validator], what it says is part
+	// of what Validate of the grant tells.
 	Verifier IDTokenVerifier
 	// AsToken makes the ID token what is sent to the API, in place of the access token.
 	AsToken bool
@@ -62,6 +64,24 @@ const (
 
 const scopeOpenID = "openid"
 
+// validate tells what is wrong with it; nil is no OpenID.
+func (o *OpenID) validate() []error {
+	switch {
+	case o == nil:
+		return nil
+	case o.Verifier == nil:
+		return []error{errors.New("Authorization.OpenID.Verifier: it is nil")}
+	}
+	v, ok := o.Verifier.(auth.Validator)
+	if !ok {
+		return nil
+	}
+	if err := v.Validate(); err != nil {
+		return []error{fmt.Errorf("Authorization.OpenID: %w", err)}
+	}
+	return nil
+}
+
 var errNoIDToken = errors.New("there is no id_token, which OpenID Connect requires")
 
 // identify verifies the ID token of t, and notes whose it is. A renewal, with prev, need not bring one.
@@ -73,6 +93,7 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 	switch {
 	case raw.Reveal() != "":
 	case prev != nil && !o.AsToken:
+		noteIdentity(t, want.Issuer, want.Subject)
 		return nil
 	default:
 		return errNoIDToken
@@ -81,7 +102,7 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 	if err != nil {
 		return err
 	}
-	t.Extra[ExtraIssuer], t.Extra[ExtraSubject] = secrets.Static(id.Issuer), secrets.Static(id.Subject)
+	noteIdentity(t, id.Issuer, id.Subject)
 	if o.AsToken {
 		if t.Value.Reveal() != "" {
 			t.Extra[ExtraAccessToken] = t.Value
@@ -89,4 +110,17 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 		t.Value, t.Expiry = raw, id.Expiry
 	}
 	return nil
+}
+
+// noteIdentity notes whose token t is: that of nobody whom no ID token has named.
+func noteIdentity(t *auth.Token, issuer, subject string) {
+	if subject == "" {
+		delete(t.Extra, ExtraIssuer)
+		delete(t.Extra, ExtraSubject)
+		return
+	}
+	if t.Extra == nil {
+		t.Extra = make(map[string]secrets.Value)
+	}
+	t.Extra[ExtraIssuer], t.Extra[ExtraSubject] = secrets.Static(issuer), secrets.Static(subject)
 }

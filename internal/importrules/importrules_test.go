@@ -35,8 +35,9 @@ type rule struct {
 // table is the order of the module. The key is a directory; "x/..." stands for x and all below it that have no line of
 // their own. Nested modules (examples, internal/bench and others) are not in it, and are not checked.
 var table = map[string]rule{
-	".":            {empty: true},
-	"internal/...": {own: []string{"internal/..."}, libs: []string{"golang.org/x/..."}},
+	".":                {empty: true},
+	"internal/...":     {own: []string{"internal/..."}, libs: []string{"golang.org/x/..."}},
+	"internal/testidp": {helper: true},
 
 	"secrets":         {own: []string{"internal/..."}},
 	"secrets/keyring": {own: []string{"secrets", "internal/..."}, libs: []string{"github.com/zalando/go-keyring"}},

@@ -1,0 +1,140 @@
+package oidc
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/auth/oauth2flow"
+	"github.com/restconn/restconn/internal/strictjson"
+)
+
+// Claims are what a provider says about a user (OpenID Connect Core 1.0, section 5.1). They are personal data, and
+// never print. The zero Claims have none. They are immutable and safe for concurrent use.
+type Claims struct {
+	// read hides the text from dumpers.
+	read func() (text []byte, values map[string]json.RawMessage)
+}
+
+var errNoClaims = errors.New("the claims are not a JSON object in UTF-8 whose names differ, in whatever case")
+
+// parseClaims reads a JSON object. Two names that differ in case only would be one field for encoding/json.
+func parseClaims(text []byte) (Claims, error) {
+	names, values, err := strictjson.Object(text)
+	if err != nil || !utf8.Valid(text) {
+		return Claims{}, errNoClaims
+	}
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		folded := strings.ToLower(name)
+		if seen[folded] {
+			return Claims{}, errNoClaims
+		}
+		seen[folded] = true
+	}
+	return Claims{read: func() ([]byte, map[string]json.RawMessage) { return text, values }}, nil
+}
+
+// Text returns a claim that is a text; empty if there is none.
+func (c Claims) Text(name string) string {
+	text, _ := strictjson.Text(c.value(name))
+	return text
+}
+
+// Subject returns who the user is at the provider: the claim sub.
+func (c Claims) Subject() string { return c.Text("sub") }
+
+// Email returns the address of the user, and whether the provider says that it has checked it. That some providers
+// write as a text. Without email_verified it is false.
+func (c Claims) Email() (address string, verified bool) {
+	said := string(c.value("email_verified"))
+	return c.Text("email"), said == "true" || said == `"true"`
+}
+
+// Decode decodes all claims into v, as [json.Unmarshal] does: into a struct with the fields that are wanted, or a
+// *json.RawMessage for the text.
+func (c Claims) Decode(v any) error {
+	text := []byte("{}")
+	if c.read != nil {
+		text, _ = c.read()
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return errors.New("oidc: the claims do not fit the type that they are decoded into")
+	}
+	return nil
+}
+
+// String tells the names of the claims.
+func (c Claims) String() string { return fmt.Sprintf("claims %q", c.names()) }
+
+// Format writes String for every verb.
+func (c Claims) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (c Claims) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalJSON writes String.
+func (c Claims) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }
+
+func (c Claims) value(name string) json.RawMessage {
+	if c.read == nil {
+		return nil
+	}
+	_, values := c.read()
+	return values[name]
+}
+
+// names returns the names in their order of the alphabet.
+func (c Claims) names() []string {
+	if c.read == nil {
+		return nil
+	}
+	_, values := c.read()
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// IDClaims returns the claims of the ID token that came with a token of [New]. It was verified when it came, and may
+// have expired since; nothing is verified here. A renewal that brings no ID token leaves none: what is needed for
+// longer, the caller keeps. Without one the error is [auth.ErrNoToken].
+func IDClaims(token *auth.Token) (Claims, error) {
+	if token == nil || token.Extra[oauth2flow.ExtraIDToken].Reveal() == "" {
+		return Claims{}, fmt.Errorf("oidc: %w: there is no ID token", auth.ErrNoToken)
+	}
+	parts := strings.Split(token.Extra[oauth2flow.ExtraIDToken].Reveal(), ".")
+	if len(parts) != 3 { //nolint:mnd // header, claims and signature
+		return Claims{}, errors.New("oidc: the ID token is not signed")
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return Claims{}, errors.New("oidc: the ID token is malformed")
+	}
+	c, err := parseClaims(text)
+	if err != nil {
+		return Claims{}, fmt.Errorf("oidc: the ID token: %w", err)
+	}
+	issuer, subject := identityOf(token)
+	switch {
+	case subject == "" || c.Subject() != subject:
+		return Claims{}, fmt.Errorf("oidc: the ID token: %w", ErrSubject)
+	case c.Text("iss") != issuer:
+		return Claims{}, fmt.Errorf("oidc: the ID token: %w", ErrIssuer)
+	}
+	return c, nil
+}
+
+// identityOf returns whose token it is, as the verified ID token has said; empty if there was none.
+func identityOf(token *auth.Token) (issuer, subject string) {
+	return token.Extra[oauth2flow.ExtraIssuer].Reveal(), token.Extra[oauth2flow.ExtraSubject].Reveal()
+}

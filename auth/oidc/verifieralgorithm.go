@@ -1,0 +1,41 @@
+package oidc
+
+import (
+	"crypto"
+	_ "crypto/sha256" // so that crypto.SHA256 is there
+	_ "crypto/sha512" // and these
+	"encoding/base64"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// algorithmNames returns the algorithms that verify here: all of RFC 7518, section 3.1, and RFC 8037 that have a
+// public key.
+func algorithmNames() []string {
+	return []string{
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", string(jose.EdDSA),
+	}
+}
+
+func isAlgorithm(name string) bool { return slices.Contains(algorithmNames(), name) }
+
+// hashOf returns the hash function of an algorithm: that of EdDSA is the one of Ed25519.
+func hashOf(algorithm string) crypto.Hash {
+	switch algorithm[len(algorithm)-3:] {
+	case "256":
+		return crypto.SHA256
+	case "384":
+		return crypto.SHA384
+	default:
+		return crypto.SHA512
+	}
+}
+
+// halfHash returns what at_hash and c_hash have to be (OpenID Connect Core 1.0, section 3.1.3.6).
+func halfHash(algorithm, text string) string {
+	h := hashOf(algorithm).New()
+	_, _ = h.Write([]byte(text))
+	sum := h.Sum(nil)
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}
