@@ -155,6 +155,11 @@ func (k *keeper) replaceBy(h *held, rec Record) {
 // set keeps t in place of what there is.
 func (k *keeper) set(ctx context.Context, t *Token) error {
 	h := k.hold(t, 0)
+	if t.Expiry.IsZero() && k.m.lifetime > 0 && t.Value.Reveal() != "" {
+		own := *h.token
+		own.Expiry = own.Obtained.Add(k.m.lifetime)
+		h = k.hold(&own, 0)
+	}
 	if k.m.store != nil {
 		var err error
 		if h.version, err = k.overwrite(ctx, h.token); err != nil {

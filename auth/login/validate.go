@@ -123,7 +123,7 @@ func (f *faults) outputs(cfg *Config, g *grant) {
 		errors.New("it is required; Lifetime or NeverExpires stands for an answer without one"))
 	f.addIf(cfg.NeverExpires && (cfg.Expiry != "" || cfg.Lifetime != time.Duration(0)), "NeverExpires", errBoth)
 	f.addIf(cfg.ExpiryForm != ExpiryAuto && cfg.Expiry == "", "ExpiryForm", errUnused)
-	f.addIf(cfg.Refresh != "" && !g.renew.uses(nameRefresh), "Refresh",
+	f.addIf(cfg.Refresh != "" && len(cfg.Steps) > 0 && !g.renew.uses(nameRefresh), "Refresh",
 		errors.New("no step of Renew uses {{refresh}}, so that it has no effect"))
 }
 

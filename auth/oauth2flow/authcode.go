@@ -163,8 +163,9 @@ func (c *AuthorizationCode) authorizationURL(
 		return "", fmt.Errorf("oauth2flow: Authorization.Rewrite: %w", err)
 	}
 	if u.Fragment != "" { // as of a page that reads its own URL
-		u.Fragment, u.RawFragment = u.Fragment+"?"+u.RawQuery, u.EscapedFragment()+"?"+u.RawQuery
+		query := u.RawQuery
 		u.RawQuery = ""
+		return u.String() + "?" + query, nil
 	}
 	return u.String(), nil
 }

@@ -215,6 +215,9 @@ func (g *grant) ofCode(ctx context.Context, p *pending, a *frontAnswer) (*auth.T
 		}
 		own := *t
 		own.Extra = maps.Clone(t.Extra)
+		for _, name := range []string{"redirect_uri", "state", "code_verifier"} { // they were for this exchange only
+			delete(own.Extra, name)
+		}
 		return &own, nil
 	}
 	target := g.server(g.client.TokenURL, &auth.Token{Extra: a.kept})

@@ -28,7 +28,7 @@ import (
 )
 
 // fewestProviders is how many rows of the catalogue of providers the tables have at least.
-const fewestProviders = 142
+const fewestProviders = 156
 
 // providerTables are the tables of all files.
 func providerTables() [][]provider {
@@ -37,6 +37,7 @@ func providerTables() [][]provider {
 		oauthProviders(),
 		loginProviders(),
 		signedProviders(),
+		codeProviders(),
 	}
 }
 

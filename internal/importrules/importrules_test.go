@@ -56,6 +56,10 @@ var table = map[string]rule{
 		own:  []string{"auth", "auth/oauth2flow", "secrets", "internal/..."},
 		libs: []string{"github.com/coreos/go-oidc/v3/...", "github.com/go-jose/go-jose/v4/..."},
 	},
+	"auth/provider": {
+		own:  []string{"auth", "auth/oauth2flow", "secrets", "internal/..."},
+		libs: []string{"golang.org/x/oauth2/..."},
+	},
 	"auth/login":   {own: []string{"auth", "secrets", "internal/..."}, libs: []string{"github.com/expr-lang/expr/..."}},
 	"auth/digest":  {own: []string{"auth", "secrets", "internal/..."}, libs: []string{"github.com/icholy/digest"}},
 	"auth/signing": {own: []string{"auth", "secrets", "internal/..."}},

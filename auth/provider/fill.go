@@ -1,0 +1,110 @@
+package provider
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"golang.org/x/oauth2"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/auth/oauth2flow"
+)
+
+// NewAuthorizationCode returns the authorization code grant of a client at the service. What is wrong with it, and
+// with the parameters, its Validate and that of the Provider tell. A client that does not authenticate keeps PKCE,
+// whatever the service wants of others.
+func (p Provider) NewAuthorizationCode(
+	c oauth2flow.Client, a oauth2flow.Authorization,
+) *oauth2flow.AuthorizationCode {
+	filled := p.Authorization(a)
+	if !authenticates(c) {
+		filled.PKCE = a.PKCE
+	}
+	return oauth2flow.NewAuthorizationCode(p.Client(c), filled)
+}
+
+// NewDeviceCode returns the device authorization grant of a client at the service. Of a service that has none, the
+// grant is not valid.
+func (p Provider) NewDeviceCode(c oauth2flow.Client) *oauth2flow.DeviceCode {
+	return oauth2flow.NewDeviceCode(p.Client(c), p.url(p.preset.at.DeviceAuthURL))
+}
+
+// BearerOptions returns how the API of the service takes tokens, for [auth.Bearer]. There are none for one that takes
+// them as the standard has it (RFC 6750, section 2.1).
+func (p Provider) BearerOptions() []auth.BearerOption { return slices.Clone(p.preset.send) }
+
+// Client returns c with what it leaves empty. A caller with a TokenURL of his own gets none of the other URLs: tokens
+// of his server are not sent to another. A preset of JSON cannot be told from a caller that wants a form.
+func (p Provider) Client(c oauth2flow.Client) oauth2flow.Client {
+	own := p.preset.client
+	if c.TokenURL == "" {
+		c.TokenURL = p.url(p.preset.at.TokenURL)
+		c.RefreshURL = cmp.Or(c.RefreshURL, p.url(own.RefreshURL))
+		c.RevocationURL = cmp.Or(c.RevocationURL, p.url(own.RevocationURL))
+	}
+	if p.preset.at.AuthStyle == oauth2.AuthStyleInHeader && c.Secret != nil && isUnset(c.Auth) {
+		c.Auth = oauth2flow.InHeader()
+	}
+	c.ScopeSeparator = cmp.Or(c.ScopeSeparator, own.ScopeSeparator)
+	c.Encoding = cmp.Or(c.Encoding, own.Encoding)
+	c.AcceptForm = c.AcceptForm || own.AcceptForm
+	c.Params = withParams(c.Params, own.Params)
+	c.Names = withNames(c.Names, own.Names)
+	c.AnswerNames = withNames(c.AnswerNames, own.AnswerNames)
+	if len(c.AcceptTokenTypes) == 0 {
+		c.AcceptTokenTypes = slices.Clone(own.AcceptTokenTypes)
+	}
+	return c
+}
+
+// Authorization returns a with what it leaves empty.
+func (p Provider) Authorization(a oauth2flow.Authorization) oauth2flow.Authorization {
+	own := p.preset.authorization
+	a.URL = cmp.Or(a.URL, p.url(p.preset.at.AuthURL))
+	a.PKCE = cmp.Or(a.PKCE, own.PKCE)
+	a.Params = withParams(a.Params, own.Params)
+	a.Names = withNames(a.Names, own.Names)
+	a.Keep = slices.Clone(a.Keep)
+	for _, name := range own.Keep {
+		if !slices.Contains(a.Keep, name) {
+			a.Keep = append(a.Keep, name)
+		}
+	}
+	if a.ServerParam == "" && len(a.Servers) == 0 {
+		a.ServerParam, a.Servers = own.ServerParam, slices.Clone(own.Servers)
+	}
+	return a
+}
+
+// authenticates reports whether a client proves who it is.
+func authenticates(c oauth2flow.Client) bool {
+	if isUnset(c.Auth) {
+		return c.Secret != nil
+	}
+	return c.Auth.String() != oauth2flow.PublicClient().String()
+}
+
+func isUnset(a oauth2flow.ClientAuth) bool { return a.String() == oauth2flow.ClientAuth{}.String() }
+
+// withParams returns parameters, and those of the preset whose names none of them has.
+func withParams(given, preset oauth2flow.Params) oauth2flow.Params {
+	all := slices.Clone(given)
+	for _, p := range preset {
+		same := func(other oauth2flow.Param) bool { return other.Name == p.Name }
+		if !slices.ContainsFunc(given, same) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// withNames returns names, and those of the preset that are missing.
+func withNames(given, preset map[string]string) map[string]string {
+	if len(preset) == 0 {
+		return maps.Clone(given)
+	}
+	all := maps.Clone(preset)
+	maps.Copy(all, given)
+	return all
+}
