@@ -30,7 +30,7 @@ func (c *Client) readObject(a *tokencall.Answer, req *tokenRequest) (*object, er
 	if err != nil {
 		return nil, unusable(a, req, err)
 	}
-	if !o.absent("error") && string(o.values["error"]) != "false" {
+	if !isNoError(o.values["error"]) {
 		return nil, refusal(a, o, req)
 	}
 	return o, nil
@@ -181,10 +181,10 @@ func beyond(known, scopes []string) (string, bool) {
 	return "", false
 }
 
-// extra returns the texts and numbers of an answer that nobody else reads.
+// extra returns the texts and numbers of an answer that nobody else reads, the ID token before all others.
 func (c *Client) extra(o *object) map[string]secrets.Value {
 	var all map[string]secrets.Value
-	for _, name := range o.names {
+	for _, name := range slices.Concat([]string{ExtraIDToken}, o.names) {
 		text, ok := o.scalar(name)
 		limit := mostValue
 		if name == ExtraIDToken {
@@ -203,13 +203,17 @@ func (c *Client) extra(o *object) map[string]secrets.Value {
 	return all
 }
 
-// isRead reports whether a member has a place of its own in a token.
+// isRead reports whether a member has a place of its own in a token, or none.
 func (c *Client) isRead(name string) bool {
+	return name == c.ExpiryField || name != ExtraIDToken && isStandard(name)
+}
+
+// isStandard reports whether a member of an answer has a meaning of its own.
+func isStandard(name string) bool {
 	switch name {
-	case "access_token", fieldRefreshToken, "token_type", fieldScope, "expires_in", "expires_on", "expires_at":
-		return true
-	case ExtraIssuer, ExtraSubject: // which only an ID token tells
+	case ExtraAccessToken, fieldRefreshToken, ExtraIDToken, "token_type", fieldScope, "expires_in", "expires_on",
+		"expires_at", ExtraInitial, ExtraIssuer, ExtraSubject:
 		return true
 	}
-	return name == c.ExpiryField
+	return false
 }

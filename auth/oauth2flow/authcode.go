@@ -1,13 +1,13 @@
 package oauth2flow
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -50,22 +50,24 @@ func NewAuthorizationCode(c Client, a Authorization) *AuthorizationCode {
 	public := client.method().name == namePublic
 	return &AuthorizationCode{config: own, signIn: newSignIn(client, flow{
 		kind: "authorization code", config: own.identity(), faults: own.validate(public),
-		openID: own.OpenID, then: own.Then, renew: own.Renew, exchanger: own.Exchange, server: own.server,
+		openID: own.OpenID, then: own.Then, renew: own.Renew, exchanger: own.Exchange,
+		server: own.server, serverParam: own.ServerParam, keep: own.Keep,
 		tokenless: !own.hasCode() || own.Exchange != nil,
 	})}
 }
 
-// identity tells tokens of one authorization from those of another.
+// identity tells tokens of one authorization from those of another: it has what decides what is sent to the API.
 func (a *Authorization) identity() []string {
 	list := []string{a.URL}
 	if a.OpenID != nil && a.OpenID.AsToken {
 		list = append(list, "id token")
 	}
-	for _, g := range []auth.Grant{a.Exchange, a.Then, a.Renew} {
+	for name, g := range map[string]auth.Grant{"exchange": a.Exchange, "then": a.Then, "renew": a.Renew} {
 		if g != nil {
-			list = append(list, g.Traits().Config)
+			list = append(list, name+" "+g.Traits().Config)
 		}
 	}
+	slices.Sort(list[1:])
 	return list
 }
 
@@ -100,6 +102,9 @@ func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string, opts 
 		return nil, c.fault
 	}
 	ask, err := newAsked(opts)
+	if err == nil {
+		err = joinFaults(c.config.checkParams("LoginParams", ask.params)...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +130,8 @@ func (c *AuthorizationCode) newPending(ctx context.Context, ask *asked) *pending
 		Subject: auth.Subject(ctx), Expires: time.Now().Add(loginTime).Truncate(time.Second),
 		Scopes: slices.Clone(c.client.Scopes), Return: ask.page,
 	}
-	for _, scope := range ask.scopes {
-		if !slices.Contains(p.Scopes, scope) {
+	for _, scope := range c.client.split(ask.scopes) {
+		if !slices.Contains(c.client.split(p.Scopes), scope) {
 			p.Scopes = append(p.Scopes, scope)
 		}
 	}
@@ -139,73 +144,79 @@ func (c *AuthorizationCode) newPending(ctx context.Context, ask *asked) *pending
 	return p
 }
 
-// authorizationURL returns where the browser goes.
+// authorizationURL returns where the browser goes, and notes in p what the ID token is held to.
 func (c *AuthorizationCode) authorizationURL(
 	ctx context.Context, p *pending, ask *asked, state string,
 ) (string, error) {
 	u, err := url.Parse(c.config.URL)
+	if err == nil {
+		err = addParams(u, c.params(ctx, p, ask, state))
+	}
 	if err != nil {
 		return "", errors.New("oauth2flow: Authorization.URL: it is not a URL")
 	}
-	params := rename(c.protocol(ctx, p, ask, state), c.config.Names)
-	for _, own := range c.config.Params {
-		if !slices.ContainsFunc(ask.params, func(other Param) bool { return other.Name == own.Name }) {
-			params = append(params, own)
-		}
-	}
-	params = append(params, ask.params...)
-	p.demand(params)
-	u.RawQuery = withQuery(u.RawQuery, params)
 	if c.config.Rewrite != nil {
 		c.config.Rewrite(u)
 	}
-	if err := c.checkURL(u, p, state); err != nil {
+	all := paramsOf(u)
+	if err := c.checkURL(u, all, p, state); err != nil {
 		return "", fmt.Errorf("oauth2flow: Authorization.Rewrite: %w", err)
 	}
-	if u.Fragment != "" { // as of a page that reads its own URL
-		query := u.RawQuery
-		u.RawQuery = ""
-		return u.String() + "?" + query, nil
+	if err := p.demand(all); err != nil {
+		return "", fmt.Errorf("oauth2flow: %w", err)
 	}
 	return u.String(), nil
 }
 
+// params returns all parameters. Those of a login take the place of configured ones.
+func (c *AuthorizationCode) params(ctx context.Context, p *pending, ask *asked, state string) Params {
+	params := rename(c.protocol(ctx, p, ask, state), c.config.Names)
+	params = append(params, c.config.Params.without(ask.params)...)
+	for i, own := range ask.params {
+		if later := ask.params[i+1:]; !isDemand(own.Name) || !later.has(own.Name) {
+			params = append(params, own)
+		}
+	}
+	return params
+}
+
 // protocol returns the parameters of the protocol, by their standard names.
 func (c *AuthorizationCode) protocol(ctx context.Context, p *pending, ask *asked, state string) Params {
-	kind := string(c.config.ResponseType)
-	if c.config.ResponseType == ResponseCode {
-		kind = "code"
+	kind := cmp.Or(string(c.config.ResponseType), fieldCode)
+	params := NewParams("response_type", kind, fieldClientID, c.client.ID, fieldRedirect, p.RedirectURI,
+		fieldState, state)
+	add := func(name, value string) {
+		if value != "" {
+			params = append(params, Param{name, value})
+		}
 	}
-	params := NewParams("response_type", kind, fieldClientID, c.client.ID, "redirect_uri", p.RedirectURI,
-		"state", state)
-	if len(p.Scopes) > 0 {
-		params = append(params, Param{fieldScope, strings.Join(p.Scopes, c.client.separator())})
-	}
+	add(fieldScope, strings.Join(p.Scopes, c.client.separator()))
 	for _, resource := range c.client.Resources {
-		params = append(params, Param{fieldResource, resource})
+		add(fieldResource, resource)
 	}
-	switch {
-	case p.Verifier == "":
-	case c.config.PKCE == PKCEPlain:
-		params = append(params, NewParams("code_challenge", p.Verifier, "code_challenge_method", "plain")...)
-	default:
-		challenge := oauth2.S256ChallengeFromVerifier(p.Verifier)
-		params = append(params, NewParams("code_challenge", challenge, "code_challenge_method", "S256")...)
-	}
-	if p.Nonce != "" {
-		params = append(params, Param{"nonce", p.Nonce})
-	}
+	params = append(params, c.challenge(p.Verifier)...)
+	add(fieldNonce, p.Nonce)
 	if c.config.hasFrontToken() {
-		params = append(params, Param{"response_mode", "form_post"})
+		add("response_mode", "form_post")
 	}
 	hint := ask.hint
 	if hint == "" && c.config.LoginHint != nil {
 		hint = c.config.LoginHint(ctx)
 	}
-	if hint != "" {
-		params = append(params, Param{"login_hint", hint})
-	}
+	add("login_hint", hint)
 	return params
+}
+
+// challenge returns what binds the code to the verifier (RFC 7636, section 4.3).
+func (c *AuthorizationCode) challenge(verifier string) Params {
+	switch {
+	case verifier == "":
+		return nil
+	case c.config.PKCE == PKCEPlain:
+		return NewParams(fieldChallenge, verifier, "code_challenge_method", "plain")
+	default:
+		return NewParams(fieldChallenge, oauth2.S256ChallengeFromVerifier(verifier), "code_challenge_method", "S256")
+	}
 }
 
 // rename returns parameters under other names. Those of an empty one are left out.
@@ -225,52 +236,56 @@ func rename(params Params, names map[string]string) Params {
 	return list
 }
 
-// checkURL tells what is wrong with a URL after Rewrite.
-func (c *AuthorizationCode) checkURL(u *url.URL, p *pending, state string) error {
-	q := u.Query()
-	challenge := c.config.name("code_challenge")
+// checkURL tells what is wrong with a URL after Rewrite. all are its parameters.
+func (c *AuthorizationCode) checkURL(u *url.URL, all url.Values, p *pending, state string) error {
 	switch {
 	case !isSecureURL(u) || u.User != nil || field.HasControl(u.String()):
 		return errors.New("it made a URL that no browser may be sent to")
-	case !slices.Equal(q[c.config.name("state")], []string{state}),
-		p.Verifier != "" && challenge != "" && len(q[challenge]) != 1,
-		p.Nonce != "" && !slices.Equal(q[c.config.name("nonce")], []string{p.Nonce}):
+	case !slices.Equal(all[c.config.name(fieldState)], []string{state}),
+		p.Verifier != "" && len(all[c.config.name(fieldChallenge)]) != 1,
+		p.Nonce != "" && !slices.Equal(all[c.config.name(fieldNonce)], []string{p.Nonce}):
 		return errors.New("it took away, or doubled, what protects the login: state, code_challenge and nonce")
 	}
 	return nil
 }
 
-// demand notes what the ID token has to say for what was asked.
-func (p *pending) demand(params Params) {
-	for _, param := range params {
-		switch param.Name {
-		case "max_age":
-			if age, err := strconv.ParseUint(param.Value, 10, 31); err == nil {
-				p.MaxAge = new(time.Duration(age) * time.Second)
-			}
-		case "acr_values":
-			p.ACR = strings.Fields(param.Value)
-		}
+const (
+	fieldMaxAge = "max_age"
+	fieldACR    = "acr_values"
+)
+
+// isDemand reports whether the ID token has to say that a parameter was heeded.
+func isDemand(name string) bool { return name == fieldMaxAge || name == fieldACR }
+
+// demand notes what the ID token has to say for what was asked. Where there is none, it is the server's to heed.
+func (p *pending) demand(all url.Values) error {
+	if p.Nonce == "" {
+		return nil
 	}
+	ages, classes := all[fieldMaxAge], all[fieldACR]
+	if len(ages) > 1 || len(classes) > 1 {
+		return errors.New("max_age or acr_values are there twice")
+	}
+	if len(ages) == 1 {
+		age, err := strconv.ParseUint(ages[0], 10, 31)
+		if err != nil {
+			return errors.New("max_age is no number of seconds")
+		}
+		p.MaxAge = new(time.Duration(age) * time.Second)
+	}
+	if len(classes) == 1 {
+		p.ACR = strings.Fields(classes[0])
+	}
+	return nil
 }
 
 // want returns what the ID token of this login is compared with.
-func (p *pending) want(clientID string, access, code secrets.Value) IDTokenWant {
-	w := IDTokenWant{ClientID: clientID, Nonce: p.Nonce, AccessToken: access, Code: code, ACR: p.ACR}
+func (p *pending) want(clientID string) IDTokenWant {
+	w := IDTokenWant{ClientID: clientID, Nonce: p.Nonce, ACR: p.ACR}
 	if p.MaxAge != nil {
 		w.MaxAge, w.Fresh = *p.MaxAge, true
 	}
 	return w
-}
-
-// extras adds to those of a token what the answer has brought. What the token endpoint says wins.
-func extras(t *auth.Token, kept map[string]secrets.Value) {
-	if len(kept) == 0 {
-		return
-	}
-	all := maps.Clone(kept)
-	maps.Copy(all, t.Extra)
-	t.Extra = all
 }
 
 func hashOf(text string) string {

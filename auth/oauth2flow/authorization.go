@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/restconn/restconn/auth"
-	"github.com/restconn/restconn/internal/field"
 )
 
 // PKCE is how an authorization code is bound to the login that it was issued for (RFC 7636).
@@ -47,8 +46,8 @@ const (
 
 // Authorization says how a user is asked (RFC 6749, section 4.1.1).
 type Authorization struct { //nolint:recvcheck // callers have it as a value, grants keep a pointer
-	// URL is the authorization endpoint. A query of it is kept. If it has a fragment, the parameters stand there, for
-	// servers whose pages read them in the browser.
+	// URL is the authorization endpoint. A query of it is kept. If it has a fragment, such as "#/login", the
+	// parameters stand there, for servers whose pages read them in the browser.
 	URL string
 	// RedirectURI is where the server sends the browser with its answer, as it is registered there: https, http to a
 	// literal loopback address, or a private-use scheme (RFC 8252, section 7). [AuthorizationCode.Loopback] has its
@@ -67,23 +66,25 @@ type Authorization struct { //nolint:recvcheck // callers have it as a value, gr
 	OpenID *OpenID
 
 	// Params are further parameters of the URL, such as prompt or audience. Those of the protocol are refused, unless
-	// Names leaves them out.
+	// Names leaves them out. A max_age and acr_values are what the ID token is held to.
 	Params Params
 	// Names are what the server calls parameters of the protocol, in the URL and in its answer, by their standard
-	// names: {"client_id": "client_key"}. An empty name leaves one out of the URL.
+	// names: {"client_id": "client_key"}. An empty name leaves one out of the URL; none that protects the login can be.
 	Names map[string]string
 	// LoginHint tells the server who is about to log in, such as an e-mail address. It is asked with the context of
 	// [AuthorizationCode.Begin]; "" is not sent. [LoginHint] wins over it.
 	LoginHint func(ctx context.Context) string
-	// Rewrite changes the finished URL, for servers that want something else.
+	// Rewrite changes the finished URL, for servers that want something else. State, code_challenge and nonce have to
+	// stay, or no login begins.
 	Rewrite func(u *url.URL)
 
 	// Keep are parameters of the answer that are kept in [auth.Token].Extra, such as the id of a tenant. The browser
-	// has brought them: whoever logs in can have changed them.
+	// has brought them: whoever logs in can have changed them. A member of that name in the token answer wins.
 	Keep []string
 	// ServerParam is a parameter of the answer that tells which of Servers issues the token, for services of several
-	// regions; it is kept like those of Keep. Servers are origins, such as "https://accounts.example.eu". The one
-	// that is named takes the place of the origin of TokenURL and RefreshURL; any other is refused.
+	// regions; it is kept in [auth.Token].Extra, where no later answer changes it. Servers are origins, such as
+	// "https://accounts.example.eu". The one that is named takes the place of the origin of TokenURL, RefreshURL and
+	// RevocationURL; any other is refused.
 	ServerParam string
 	Servers     []string
 
@@ -91,10 +92,12 @@ type Authorization struct { //nolint:recvcheck // callers have it as a value, gr
 	// asked to renew a token whose text is the code; redirect_uri, code_verifier and state are in its Extra, and what
 	// Keep has kept.
 	Exchange auth.Grant
-	// Then makes another token of each that the token endpoint has issued, such as a session or one that lives
-	// longer.
+	// Then makes another token of each that a login or a refresh has brought, such as a session or one that lives
+	// longer: it is asked to renew that one, as login.New does with Renew and without Steps. The refresh token, and
+	// what Then does not put into Extra itself, stay.
 	Then auth.Grant
-	// Renew renews tokens, in place of the refresh token grant. Then has no part in it.
+	// Renew renews tokens, in place of the refresh token grant. Then has no part in it. What Renew does not put into
+	// Extra itself stays.
 	Renew auth.Grant
 
 	// DisplayName and PrivateSession are for who opens the URL: what to call the service, and that the browser is to
@@ -119,14 +122,6 @@ func (a Authorization) clone() *Authorization {
 	return &a
 }
 
-// name returns what the server calls a parameter of the protocol.
-func (a *Authorization) name(standard string) string {
-	if name, ok := a.Names[standard]; ok {
-		return name
-	}
-	return standard
-}
-
 // hasFrontToken reports whether the browser brings an ID token.
 func (a *Authorization) hasFrontToken() bool {
 	return a.ResponseType == ResponseIDToken || a.ResponseType == ResponseCodeIDToken
@@ -148,7 +143,7 @@ func (a *Authorization) validate(public bool) []error {
 	u, err := url.Parse(a.URL)
 	fault(err != nil || a.URL == "" || !isSecureURL(u) || u.User != nil,
 		"URL: it is not an https URL without user (http is for literal loopback addresses)")
-	fault(err == nil && hasProtocolName(u), "URL: there is a parameter of the protocol in its query")
+	fault(err == nil && a.hasOwnName(u), "URL: there is a parameter of the protocol in its query or fragment")
 	r, err := url.Parse(a.RedirectURI)
 	fault(err != nil || a.RedirectURI != "" && !isRedirectURI(r) || strings.Contains(a.RedirectURI, "#"),
 		"RedirectURI: it is none of https, http to a literal loopback address and a private-use scheme "+
@@ -160,6 +155,7 @@ func (a *Authorization) validate(public bool) []error {
 		"PKCE: PKCENone needs a client that authenticates (RFC 9700, section 2.1.1)")
 	fault(!a.hasFrontToken() && !a.hasCode() && a.ResponseType != ResponseNone, "ResponseType: it is unknown")
 	fault(a.hasFrontToken() && a.OpenID == nil, "OpenID: it is nil, and the ResponseType needs it")
+	fault(a.Exchange != nil && !a.hasCode(), "Exchange: the ResponseType brings no code")
 	fault((a.ServerParam == "") != (len(a.Servers) == 0), "Servers: they and ServerParam need each other")
 	faults = append(faults, a.OpenID.validate()...)
 	faults = append(faults, a.validateNames()...)
@@ -170,36 +166,6 @@ func (a *Authorization) validate(public bool) []error {
 	}
 	grants := map[string]auth.Grant{"Exchange": a.Exchange, "Then": a.Then, "Renew": a.Renew}
 	return append(faults, validateGrants(grants)...)
-}
-
-// validateNames looks at the names of parameters.
-func (a *Authorization) validateNames() []error {
-	var faults []error
-	for i, p := range a.Params {
-		own := p.Name == "" || isOfLogin(p.Name) || isProtocol(p.Name)
-		if as, ok := a.Names[p.Name]; own && (p.Name == "" || !ok || as != "" || p.Name == "state") {
-			faults = append(faults, fmt.Errorf("Authorization.Params: number %d has no name, or one of the protocol", i+1))
-		}
-	}
-	used := make(map[string]bool)
-	for _, standard := range slices.Sorted(maps.Keys(a.Names)) {
-		name := a.Names[standard]
-		switch {
-		case !isOfLogin(standard) && !isProtocol(standard) && !isOfAnswer(standard):
-			faults = append(faults, fmt.Errorf("Authorization.Names: %q is no parameter of the protocol", standard))
-		case name == "" && (standard == "state" || isOfAnswer(standard)):
-			faults = append(faults, fmt.Errorf("Authorization.Names: %s cannot be left out", standard))
-		case name != "" && used[name], field.HasControl(name):
-			faults = append(faults, fmt.Errorf("Authorization.Names: that of %s is there twice, or malformed", standard))
-		}
-		used[name] = true
-	}
-	for i, name := range append(slices.Clone(a.Keep), a.ServerParam) {
-		if isOfAnswer(name) || name == "state" || name == "" && i < len(a.Keep) {
-			faults = append(faults, errors.New("Authorization.Keep: a name is empty, or one of the protocol"))
-		}
-	}
-	return faults
 }
 
 // validateGrants returns the faults of grants that may be nil.
@@ -213,35 +179,6 @@ func validateGrants(grants map[string]auth.Grant) []error {
 		}
 	}
 	return faults
-}
-
-// isOfLogin reports whether a parameter of the authorization URL belongs to the protocol.
-func isOfLogin(name string) bool {
-	switch name {
-	case "response_type", "response_mode", "state", "nonce", "code_challenge", "code_challenge_method", "request",
-		"request_uri", "login_hint":
-		return true
-	}
-	return false
-}
-
-// isOfAnswer reports whether a parameter of the answer belongs to the protocol.
-func isOfAnswer(name string) bool {
-	switch name {
-	case "code", "iss", "error", "error_description", ExtraIDToken, ExtraAccessToken:
-		return true
-	}
-	return false
-}
-
-// hasProtocolName reports whether a query would double a parameter that the protocol sends.
-func hasProtocolName(u *url.URL) bool {
-	for name := range u.Query() {
-		if isOfLogin(name) || isProtocol(name) || name == "iss" || name == "error" {
-			return true
-		}
-	}
-	return false
 }
 
 // isIssuer reports whether a text can identify a server (RFC 8414, section 2).

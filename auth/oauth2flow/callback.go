@@ -74,21 +74,17 @@ func (c *AuthorizationCode) complete(
 	if err != nil {
 		return nil, p, fmt.Errorf("oauth2flow: %w", err)
 	}
-	t := &auth.Token{Obtained: time.Now(), Extra: a.kept}
-	if c.config.hasFrontToken() {
-		t.Extra[ExtraIDToken] = secrets.Static(a.idToken)
-		want := p.want(c.client.ID, secrets.Value{}, secrets.Static(a.code))
-		if err := c.config.OpenID.identify(ctx, t, nil, want); err != nil {
-			return nil, p, fmt.Errorf("oauth2flow: %w", err)
-		}
+	t, err := c.during(p).ofAnswer(ctx, p, a)
+	if err != nil {
+		return nil, p, err
 	}
-	if c.config.hasCode() {
-		t, err = c.exchangeCode(ctx, p, a, t)
+	if a.code != "" && len(t.Scopes) == 0 && !slices.Equal(p.Scopes, c.client.Scopes) {
+		t.Scopes = c.client.split(p.Scopes) // which is what a renewal is compared with
 	}
-	return t, p, err
+	return t, p, nil
 }
 
-// frontAnswer is what the browser has brought, in standard names.
+// frontAnswer is what the browser has brought, in standard names. code and idToken are there if they were asked for.
 type frontAnswer struct {
 	code, idToken string
 	state         string
@@ -132,7 +128,7 @@ func (c *AuthorizationCode) standard(callback url.Values) url.Values {
 	}
 	own := maps.Clone(callback)
 	for standard, name := range c.config.Names {
-		if name == "" || !isOfAnswer(standard) && standard != "state" {
+		if standard != fieldState && !slices.Contains(namedInAnswer(), standard) {
 			continue
 		}
 		delete(own, standard)
@@ -160,36 +156,12 @@ func (c *AuthorizationCode) keep(callback url.Values) (map[string]secrets.Value,
 		}
 		kept[name] = secrets.Static(values[0])
 	}
-	server := kept[c.config.ServerParam].Reveal()
-	if server != "" && !slices.Contains(c.config.Servers, server) {
+	server, ok := kept[c.config.ServerParam]
+	if ok && !slices.Contains(c.config.Servers, server.Reveal()) {
 		return nil, fmt.Errorf("%w: %s names a server that is not one of Authorization.Servers",
 			ErrCallback, c.config.ServerParam)
 	}
 	return kept, nil
-}
-
-// exchangeCode makes a token of the code. front has what the browser has brought beside it.
-func (c *AuthorizationCode) exchangeCode(
-	ctx context.Context, p *pending, a *frontAnswer, front *auth.Token,
-) (*auth.Token, error) {
-	g := c.during(p)
-	t, err := g.ofCode(ctx, p, a)
-	if err != nil {
-		return nil, err
-	}
-	if len(t.Scopes) == 0 && !slices.Equal(p.Scopes, c.client.Scopes) {
-		t.Scopes = g.client.split(p.Scopes) // which is what a renewal is compared with
-	}
-	if g.openID != nil {
-		if !c.config.hasFrontToken() {
-			front = nil
-		}
-		if err := g.openID.identify(ctx, t, front, p.want(g.client.ID, t.Value, secrets.Value{})); err != nil {
-			return nil, fmt.Errorf("oauth2flow: %w", err)
-		}
-	}
-	extras(t, a.kept)
-	return g.proceed(ctx, t)
 }
 
 // during returns the grant as it was when the login began.
@@ -201,35 +173,107 @@ func (c *AuthorizationCode) during(p *pending) *grant {
 	return &g
 }
 
-// ofCode makes the exchange (RFC 6749, section 4.1.3).
-func (g *grant) ofCode(ctx context.Context, p *pending, a *frontAnswer) (*auth.Token, error) {
-	if g.exchanger != nil {
-		kept := maps.Clone(a.kept)
-		kept["redirect_uri"], kept["state"] = secrets.Static(p.RedirectURI), secrets.Static(a.state)
-		if p.Verifier != "" {
-			kept["code_verifier"] = secrets.Static(p.Verifier)
-		}
-		t, err := g.exchanger.Obtain(ctx, &auth.Token{Value: secrets.Static(a.code), Extra: kept})
-		if err != nil {
-			return nil, fmt.Errorf("oauth2flow: Authorization.Exchange: %w", err)
-		}
-		own := *t
-		own.Extra = maps.Clone(t.Extra)
-		for _, name := range []string{"redirect_uri", "state", "code_verifier"} { // they were for this exchange only
-			delete(own.Extra, name)
-		}
-		return &own, nil
+// ofAnswer makes the token of an answer.
+func (g *grant) ofAnswer(ctx context.Context, p *pending, a *frontAnswer) (*auth.Token, error) {
+	t, front, err := g.ofFront(ctx, p, a)
+	if err == nil && a.code != "" {
+		t, err = g.ofCode(ctx, p, a, front)
 	}
-	target := g.server(g.client.TokenURL, &auth.Token{Extra: a.kept})
-	return g.call(ctx, target, nil, func(req *tokenRequest) error {
+	if err != nil {
+		return nil, err
+	}
+	kept := maps.Clone(a.kept)
+	if front != nil {
+		maps.Copy(kept, front.Extra)
+	}
+	maps.Copy(kept, t.Extra)
+	if server, ok := a.kept[g.serverParam]; ok {
+		kept[g.serverParam] = server
+	}
+	t.Extra = kept
+	if t, err = g.proceed(ctx, t); err != nil {
+		return nil, err // a refresh token beside it would be nobody's
+	}
+	return t, nil
+}
+
+// ofFront makes a token of what the browser has brought. The second one is the same if there is an ID token in it.
+func (g *grant) ofFront(ctx context.Context, p *pending, a *frontAnswer) (t, front *auth.Token, err error) {
+	t = &auth.Token{Obtained: time.Now()}
+	if a.idToken == "" {
+		return t, nil, nil
+	}
+	t.Extra = map[string]secrets.Value{ExtraIDToken: secrets.Static(a.idToken)}
+	want := p.want(g.client.ID)
+	if a.code != "" {
+		want.Code = secrets.Static(a.code)
+	}
+	if err := g.openID.identify(ctx, t, nil, want); err != nil {
+		return nil, nil, fmt.Errorf("oauth2flow: %w", err)
+	}
+	return t, t, nil
+}
+
+// ofCode makes a token of the code. front has the ID token that the browser has brought; nil if it has not.
+func (g *grant) ofCode(ctx context.Context, p *pending, a *frontAnswer, front *auth.Token) (*auth.Token, error) {
+	exchange := g.exchangeCode
+	if g.exchanger != nil {
+		exchange = g.exchangeOtherwise
+	}
+	t, err := exchange(ctx, p, a)
+	if err != nil || g.openID == nil {
+		return t, err
+	}
+	want := p.want(g.client.ID)
+	want.AccessToken = t.Value
+	if err := g.openID.identify(ctx, t, front, want); err != nil {
+		return nil, fmt.Errorf("oauth2flow: %w", err)
+	}
+	return t, nil
+}
+
+// exchangeCode makes the exchange (RFC 6749, section 4.1.3).
+func (g *grant) exchangeCode(ctx context.Context, p *pending, a *frontAnswer) (*auth.Token, error) {
+	t, err := g.call(ctx, g.client.TokenURL, nil, func(req *tokenRequest) error {
+		req.url = g.at(req.url, &auth.Token{Extra: a.kept})
 		req.add(fieldGrantType, "authorization_code")
-		req.add("code", a.code)
-		req.add("redirect_uri", p.RedirectURI)
+		req.add(fieldCode, a.code)
+		req.add(fieldRedirect, p.RedirectURI)
 		if p.Verifier != "" {
-			req.add("code_verifier", p.Verifier)
+			req.add(fieldVerifier, p.Verifier)
 		}
 		return nil
 	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// exchangeOtherwise has the exchange made by [Authorization].Exchange. What that was told of the login is not kept.
+func (g *grant) exchangeOtherwise(ctx context.Context, p *pending, a *frontAnswer) (*auth.Token, error) {
+	told := map[string]secrets.Value{
+		fieldRedirect: secrets.Static(p.RedirectURI), fieldState: secrets.Static(a.state),
+	}
+	if p.Verifier != "" {
+		told[fieldVerifier] = secrets.Static(p.Verifier)
+	}
+	handed := &auth.Token{Value: secrets.Static(a.code), Extra: maps.Clone(a.kept)}
+	maps.Copy(handed.Extra, told)
+	t, err := g.exchanger.Obtain(ctx, handed)
+	if err = errors.Join(err, lacking(t, err)); err != nil {
+		return nil, g.outside("Exchange", err, handed)
+	}
+	own := *t
+	own.Extra = maps.Clone(t.Extra)
+	maps.DeleteFunc(own.Extra, func(name string, value secrets.Value) bool {
+		text, ok := told[name]
+		return ok && value.Reveal() == text.Reveal()
+	})
+	if err := g.client.checkScopes(own.Scopes, nil); err != nil {
+		return nil, g.outside("Exchange", err, handed)
+	}
+	return &own, nil
 }
 
 // login returns the login that the answer belongs to. It looks at nothing else of the answer before that.

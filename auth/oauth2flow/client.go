@@ -52,7 +52,7 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	// RefreshParams are those of calls with a refresh token, beside Params and in place of those of the same names.
 	RefreshParams Params
 	// Names are what the server calls parameters of the protocol, by their standard names: {"client_id":
-	// "client_key"}. An empty name leaves one out.
+	// "client_key"}. An empty name leaves one out, and Params may have another in its place.
 	Names map[string]string
 	// ParamsInQuery sends Params in the URL.
 	ParamsInQuery bool
@@ -72,7 +72,8 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	// date without a zone is read as UTC.
 	ExpiryField string
 	// AnswerNames are where members of the answer are, by their standard names: {"access_token": "data.token"} for
-	// one in an object that is the member data. A name that is not standard is one of [auth.Token].Extra.
+	// one in an object that is the member data. It is looked for nowhere else, but for error, error_description and
+	// error_uri, which may also be where they belong. A name that is not standard is one of [auth.Token].Extra.
 	AnswerNames map[string]string
 	// AcceptForm accepts answers that are a form, if their Content-Type says so.
 	AcceptForm bool
@@ -141,8 +142,10 @@ func (c *Client) fieldOf(target string) string {
 		return "RefreshURL"
 	case c.RevocationURL:
 		return "RevocationURL"
-	default:
+	case c.IntrospectionURL:
 		return "IntrospectionURL"
+	default:
+		return "the URL"
 	}
 }
 

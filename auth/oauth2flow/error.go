@@ -147,7 +147,7 @@ func refusal(a *tokencall.Answer, o *object, req *tokenRequest) *Error {
 	if o == nil {
 		return e
 	}
-	if code, _ := o.text("error"); len(code) <= mostCode && redact.Line(scrub.Echo(code)) == code {
+	if code, _ := o.scalar("error"); len(code) <= mostCode && redact.Line(scrub.Echo(code)) == code {
 		e.Code = code
 	}
 	description, _ := o.text("error_description")

@@ -40,8 +40,12 @@ type flow struct {
 	openID *OpenID
 	// exchanger, then and renew take the place of a call, or make another token of what it brings; nil for none.
 	exchanger, then, renew auth.Grant
-	// server returns where a call goes on behalf of a token; nil for where it is configured.
-	server func(target string, t *auth.Token) string
+	// server returns where a call goes on behalf of a token; nil for where it is configured. serverParam is the name
+	// in Extra that tells.
+	server      func(target string, t *auth.Token) string
+	serverParam string
+	// keep are names in Extra that were kept of the answer to a login.
+	keep []string
 	// tokenless says that the grant may do without a token endpoint.
 	tokenless bool
 	// config tells this grant from others of its kind.
@@ -85,9 +89,6 @@ type signIn struct{ *grant }
 // newSignIn returns the grant of a login.
 func newSignIn(c *Client, f flow) signIn {
 	f.renewal, f.traits = renewOnly, auth.Traits{OneTime: true, Interactive: true}
-	if f.server == nil {
-		f.server = func(target string, _ *auth.Token) string { return target }
-	}
 	g := makeGrant(c, f)
 	g.ways = new(ways)
 	return signIn{g}
@@ -98,7 +99,7 @@ func (s signIn) Revoke(ctx context.Context, t *auth.Token) error {
 	if s.client.RevocationURL == "" {
 		return nil
 	}
-	return revocable(s).Revoke(ctx, t)
+	return revocable{s.ways.last(s.grant)}.Revoke(ctx, t)
 }
 
 // wrap adds what a grant can do for this client only.
@@ -141,6 +142,14 @@ func (g *grant) exchange(ctx context.Context) (*auth.Token, error) {
 	}
 	t.Refresh = secrets.Value{}
 	return t, nil
+}
+
+// at returns where a call goes on behalf of a token.
+func (g *grant) at(target string, t *auth.Token) string {
+	if g.server == nil {
+		return target
+	}
+	return g.server(target, t)
 }
 
 // call sends one request to the token endpoint, and returns the token of the answer. An answer that cannot be used
@@ -243,8 +252,12 @@ func (g revocable) Revoke(ctx context.Context, t *auth.Token) error {
 	if g.fault != nil {
 		return g.fault
 	}
+	target, access := g.at(g.client.RevocationURL, t), t.Value
+	if g.openID != nil && g.openID.AsToken && g.then == nil {
+		access = t.Extra[ExtraAccessToken]
+	}
 	return errors.Join(
-		g.client.revoke(ctx, g.caller, t.Refresh, "refresh_token"),
-		g.client.revoke(ctx, g.caller, t.Value, "access_token"),
+		g.client.revoke(ctx, g.caller, target, t.Refresh, "refresh_token"),
+		g.client.revoke(ctx, g.caller, target, access, "access_token"),
 	)
 }

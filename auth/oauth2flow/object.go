@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -50,12 +51,14 @@ func parseForm(text []byte) (*object, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.names, o.values[name] = append(o.names, name), quoted
+		o.values[name] = quoted
 	}
+	o.names = slices.Sorted(maps.Keys(o.values))
 	return o, nil
 }
 
-// lift puts members that other servers have elsewhere under their standard names. A path goes through objects.
+// lift puts members that other servers have elsewhere under their standard names, and nowhere else. A path goes
+// through objects. What says that the answer is an error may also be where it belongs.
 func (o *object) lift(paths map[string]string) error {
 	found := make(map[string]json.RawMessage, len(paths))
 	for standard, path := range paths {
@@ -63,26 +66,44 @@ func (o *object) lift(paths map[string]string) error {
 		if err != nil {
 			return err
 		}
+		if isOfError(standard) && isNoError(raw) {
+			raw = o.values[standard]
+		}
 		found[standard] = raw
 	}
-	for standard, raw := range found {
-		if _, there := o.values[standard]; !there {
-			o.names = append(o.names, standard)
+	for standard, path := range paths {
+		delete(o.values, standard)
+		if !isStandard(path) {
+			delete(o.values, path)
 		}
-		o.values[standard] = raw
 	}
-	slices.Sort(o.names)
+	for standard, raw := range found {
+		if len(raw) > 0 {
+			o.values[standard] = raw
+		}
+	}
+	o.names = slices.Sorted(maps.Keys(o.values))
 	return nil
+}
+
+// isOfError reports whether a member tells of an error (RFC 6749, section 5.2).
+func isOfError(name string) bool {
+	return name == "error" || name == "error_description" || name == "error_uri"
+}
+
+// isNoError reports whether a member that tells of an error says that there is none.
+func isNoError(raw json.RawMessage) bool {
+	return slices.Contains([]string{"", "null", `""`, "false", "0", `"0"`}, string(raw))
 }
 
 // at returns the member at a path; nil if there is none.
 func (o *object) at(path []string) (json.RawMessage, error) {
 	raw := o.values[path[0]]
-	if len(path) == 1 || len(raw) == 0 || raw[0] != '{' {
-		if len(path) > 1 {
-			return nil, nil
-		}
+	if len(path) == 1 {
 		return raw, nil
+	}
+	if len(raw) == 0 || raw[0] != '{' {
+		return nil, nil
 	}
 	inner, err := parseObject(raw)
 	if err != nil {

@@ -22,7 +22,8 @@ type OpenID struct {
 
 // IDTokenVerifier verifies ID tokens (OpenID Connect Core 1.0, section 3.1.3.7). It is safe for concurrent use.
 type IDTokenVerifier interface {
-	// VerifyIDToken returns whose token it is if it is good in every respect. Its errors hold nothing of the token.
+	// VerifyIDToken returns whose token it is, never nil, if it is good in every respect. Its errors hold nothing of
+	// the token.
 	VerifyIDToken(ctx context.Context, token secrets.Value, want IDTokenWant) (*IDToken, error)
 }
 
@@ -41,7 +42,8 @@ type IDTokenWant struct {
 	Fresh bool
 	// ACR are the authentication context classes of which it has to be one, if there are any.
 	ACR []string
-	// Issuer and Subject are those of the ID token before a renewal; "" if there was none (section 12.2).
+	// Issuer and Subject are those of the ID token before: of a renewal (section 12.2), or of the one that the browser
+	// has brought (section 3.3.3.6). They are "" if there was none.
 	Issuer, Subject string
 }
 
@@ -82,9 +84,14 @@ func (o *OpenID) validate() []error {
 	return nil
 }
 
-var errNoIDToken = errors.New("there is no id_token, which OpenID Connect requires")
+var (
+	errNoIDToken = errors.New("there is no id_token, which OpenID Connect requires")
+	errNobody    = errors.New("OpenID.Verifier: it has not told whose the ID token is")
+	errOtherUser = errors.New("the ID token is of another user than the one before")
+)
 
-// identify verifies the ID token of t, and notes whose it is. A renewal, with prev, need not bring one.
+// identify verifies the ID token of t, which nobody else has yet, and notes whose it is. prev is the token of an ID
+// token before; with one, another need not come.
 func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDTokenWant) error {
 	raw := t.Extra[ExtraIDToken]
 	if prev != nil {
@@ -99,8 +106,13 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 		return errNoIDToken
 	}
 	id, err := o.Verifier.VerifyIDToken(ctx, raw, want)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case id == nil || id.Subject == "":
+		return errNobody
+	case want.Subject != "" && (id.Issuer != want.Issuer || id.Subject != want.Subject):
+		return errOtherUser
 	}
 	noteIdentity(t, id.Issuer, id.Subject)
 	if o.AsToken {

@@ -42,8 +42,13 @@ func NewParams(namesAndValues ...string) Params {
 // without returns those of p whose names none of the others has.
 func (p Params) without(others Params) Params {
 	return slices.DeleteFunc(slices.Clone(p), func(one Param) bool {
-		return slices.ContainsFunc(others, func(other Param) bool { return other.Name == one.Name })
+		return others.has(one.Name)
 	})
+}
+
+// has reports whether there is a parameter of that name.
+func (p Params) has(name string) bool {
+	return slices.ContainsFunc(p, func(one Param) bool { return one.Name == name })
 }
 
 // maxParams is the most that [ParseParams] reads, in bytes.

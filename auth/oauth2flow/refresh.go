@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/secrets"
@@ -57,9 +56,15 @@ func (g *grant) keepOn(ctx context.Context, prev *auth.Token) (*auth.Token, erro
 		}
 		return g.begin(ctx, initial, prev)
 	}
+	if g.client.refreshURL() == "" { // of a login with another way to get its token
+		return nil, fmt.Errorf("oauth2flow: %w: there is no TokenURL to renew at", auth.ErrLoginRequired)
+	}
 	t, err := g.refresh(ctx, prev.Refresh.Reveal(), prev)
-	if errors.Is(err, auth.ErrInvalidGrant) {
+	switch {
+	case errors.Is(err, auth.ErrInvalidGrant):
 		return g.replace(ctx, prev, err)
+	case err == nil:
+		t, err = g.settle(ctx, t, prev)
 	}
 	return descend(t, prev.Extra[ExtraInitial]), err
 }
@@ -125,11 +130,8 @@ func hasRefresh(t *auth.Token) bool { return t != nil && t.Refresh.Reveal() != "
 // refresh makes a new token of a refresh token (RFC 6749, section 6). What the answer leaves out is as it was. Beside
 // an error there may be what is left of a token, see [grant.call].
 func (g *grant) refresh(ctx context.Context, refresh string, prev *auth.Token) (*auth.Token, error) {
-	target := g.client.refreshURL()
-	if g.server != nil {
-		target = g.server(target, prev)
-	}
-	t, err := g.call(ctx, target, prev, func(req *tokenRequest) error {
+	t, err := g.call(ctx, g.client.refreshURL(), prev, func(req *tokenRequest) error {
+		req.url = g.at(req.url, prev)
 		req.add(fieldGrantType, "refresh_token")
 		req.add(fieldRefreshToken, refresh)
 		req.own = g.client.RefreshParams
@@ -145,27 +147,7 @@ func (g *grant) refresh(ctx context.Context, refresh string, prev *auth.Token) (
 		t.Refresh = secrets.Static(refresh)
 	}
 	if prev != nil {
-		inherit(t, prev)
+		g.inherit(t, prev)
 	}
-	if err != nil {
-		return t, err
-	}
-	return g.settle(ctx, t, prev)
-}
-
-// inherit copies to t what a refresh did not tell again.
-func inherit(t, prev *auth.Token) {
-	if len(t.Scopes) == 0 {
-		t.Scopes = prev.Scopes
-	}
-	extra := maps.Clone(t.Extra)
-	for name, value := range prev.Extra {
-		if extra == nil {
-			extra = make(map[string]secrets.Value, len(prev.Extra))
-		}
-		if _, ok := extra[name]; !ok && name != ExtraIDToken && len(extra) < mostExtra {
-			extra[name] = value
-		}
-	}
-	t.Extra = extra
+	return t, err
 }

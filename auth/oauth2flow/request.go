@@ -19,8 +19,9 @@ var errSecretInURL = errors.New("a secret would stand in the URL: Encoding is Qu
 type tokenRequest struct {
 	url    string // without what is added
 	header http.Header
-	params Params
-	query  Params
+	params Params   // of the protocol, by their standard names
+	added  Params   // of the configuration
+	query  Params   // of the configuration, in the URL
 	hidden []string // texts that the server may know and nobody else
 	names  map[string]string
 	own    Params // of this kind of call, in place of those of the client
@@ -71,12 +72,20 @@ func (r *tokenRequest) authenticate(ctx context.Context, c *Client) error {
 // proofs returns how many methods of client authentication the request has (RFC 6749, section 2.3).
 func (r *tokenRequest) proofs() int {
 	n := len(r.header["Authorization"])
-	for _, p := range slices.Concat(r.params, r.query) {
+	for _, p := range slices.Concat(r.protocol(), r.added, r.query) {
 		if p.Name == fieldClientSecret || p.Name == fieldClientAssertion {
 			n++
 		}
 	}
 	return n
+}
+
+// protocol returns the parameters of the protocol that are sent.
+func (r *tokenRequest) protocol() Params {
+	return slices.DeleteFunc(slices.Clone(r.params), func(p Param) bool {
+		name, ok := r.names[p.Name]
+		return ok && name == ""
+	})
 }
 
 // extend adds what the configuration adds to every token call.
@@ -89,12 +98,12 @@ func (r *tokenRequest) extend(c *Client) {
 		r.params = r.params.without(params)
 	}
 	for _, p := range params {
-		if !c.ParamsInQuery {
-			r.add(p.Name, p.Value)
-			continue
+		if c.ParamsInQuery {
+			r.query = append(r.query, p)
+		} else {
+			r.added = append(r.added, p)
 		}
-		r.query = append(r.query, p)
-		if !isPlain(p.Name) {
+		if !isPlain(p.Name) && p.Name != fieldClientID {
 			r.conceal(p.Value)
 		}
 	}
@@ -102,16 +111,19 @@ func (r *tokenRequest) extend(c *Client) {
 
 // build returns the request as it is sent.
 func (r *tokenRequest) build(ctx context.Context, e Encoding) (*http.Request, error) {
+	protocol := r.protocol()
+	inURL, sent, query := r.query, slices.Concat(rename(protocol, r.names), r.added), r.query
 	if e == Query {
-		r.params, r.query = nil, append(r.query, r.params...)
+		inURL = slices.Concat(r.query, protocol, r.added)
+		sent, query = nil, slices.Concat(r.query, sent)
 	}
-	if slices.ContainsFunc(r.query, func(p Param) bool { return isSecret(p.Name) }) {
+	if slices.ContainsFunc(inURL, func(p Param) bool { return isSecret(p.Name) }) {
 		return nil, fmt.Errorf("oauth2flow: %w", errSecretInURL)
 	}
 	if r.proofs() > 1 {
 		return nil, errors.New("oauth2flow: there are two methods of client authentication")
 	}
-	body, err := e.body(rename(r.params, r.names))
+	body, err := e.body(sent)
 	if err != nil {
 		return nil, fmt.Errorf("oauth2flow: the parameters cannot be written: %w", err)
 	}
@@ -119,7 +131,7 @@ func (r *tokenRequest) build(ctx context.Context, e Encoding) (*http.Request, er
 	if err != nil {
 		return nil, errors.New("oauth2flow: the URL is malformed")
 	}
-	u.RawQuery = withQuery(u.RawQuery, rename(r.query, r.names))
+	u.RawQuery = withQuery(u.RawQuery, query)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), body)
 	if err != nil {
 		return nil, errors.New("oauth2flow: the request cannot be made")

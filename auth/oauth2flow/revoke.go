@@ -16,14 +16,16 @@ func Revoke(ctx context.Context, c Client, token secrets.Value, hint string) err
 	if err := own.validateFor("RevocationURL", own.RevocationURL); err != nil {
 		return err
 	}
-	return own.revoke(ctx, nil, token, hint)
+	return own.revoke(ctx, nil, own.RevocationURL, token, hint)
 }
 
-func (c *Client) revoke(ctx context.Context, caller *tokencall.Caller, token secrets.Value, hint string) error {
+func (c *Client) revoke(
+	ctx context.Context, caller *tokencall.Caller, target string, token secrets.Value, hint string,
+) error {
 	if token.Reveal() == "" {
 		return nil
 	}
-	req, err := c.tokenQuestion(ctx, c.RevocationURL, token, hint)
+	req, err := c.tokenQuestion(ctx, target, token, hint)
 	if err != nil {
 		return err
 	}

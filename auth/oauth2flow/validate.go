@@ -3,6 +3,7 @@ package oauth2flow
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func (g *grant) validate() error {
 		c.checkURL("RevocationURL", c.RevocationURL, false),
 		c.checkURL("IntrospectionURL", c.IntrospectionURL, false),
 		c.checkEncoding(g.exposed || g.renewal == renewOnly),
-		c.checkNames(),
+		c.checkNames(), c.checkAnswerNames(),
 	)
 	faults = append(faults, c.checkAsked()...)
 	faults = append(faults, c.checkParams(g.kind == kindExchange)...)
@@ -104,18 +105,33 @@ func (c *Client) checkNames() error {
 	if slices.Contains(c.AcceptTokenTypes, "") {
 		return errors.New("AcceptTokenTypes: one is empty")
 	}
-	for standard, name := range c.Names {
-		if !isProtocol(standard) || field.HasControl(name) {
+	used := make(map[string]bool)
+	for _, standard := range slices.Sorted(maps.Keys(c.Names)) {
+		name := c.Names[standard]
+		_, moved := c.Names[name]
+		switch {
+		case !isProtocol(standard) || field.HasControl(name):
 			return fmt.Errorf("Names: %q is no parameter of the protocol, or its name holds a control character", standard)
+		case name != "" && used[name], name != standard && isProtocol(name) && !moved:
+			return fmt.Errorf("Names: that of %s is also that of another parameter", standard)
 		}
-	}
-	for name, path := range c.AnswerNames {
-		if name == "" || slices.Contains(strings.Split(path, "."), "") {
-			return fmt.Errorf("AnswerNames: that of %q is empty, or has an empty part", name)
-		}
+		used[name] = true
 	}
 	if field.HasControl(c.ScopeSeparator) {
 		return errors.New("ScopeSeparator: it holds a control character")
+	}
+	return nil
+}
+
+// checkAnswerNames looks at where members of answers are.
+func (c *Client) checkAnswerNames() error {
+	for _, name := range slices.Sorted(maps.Keys(c.AnswerNames)) {
+		switch {
+		case name == "" || slices.Contains(strings.Split(c.AnswerNames[name], "."), ""):
+			return fmt.Errorf("AnswerNames: that of %q is empty, or has an empty part", name)
+		case name == ExtraInitial, name == ExtraIssuer, name == ExtraSubject:
+			return fmt.Errorf("AnswerNames: %s is not the server's to tell", name)
+		}
 	}
 	return nil
 }
@@ -142,20 +158,28 @@ func isNoScope(r rune) bool { return r < ' ' || r >= 0x7f || r == '"' || r == '\
 // checkParams looks for parameters that the protocol sends itself.
 func (c *Client) checkParams(audience bool) []error {
 	var faults []error
-	for i, p := range slices.Concat(c.Params, c.RefreshParams) {
-		if as, ok := c.Names[p.Name]; ok && as == "" {
-			continue // it is left out, and this is in its place
-		}
-		taken := isProtocol(p.Name) || p.Name == fieldResource && len(c.Resources) > 0 ||
-			p.Name == fieldAudience && audience
-		switch {
-		case p.Name == "":
-			faults = append(faults, fmt.Errorf("Params: number %d has no name, or no value", i+1))
-		case taken && !c.OverrideProtocol:
-			faults = append(faults, fmt.Errorf("Params: %q belongs to the protocol; OverrideProtocol permits it", p.Name))
-		}
+	for i, p := range c.Params {
+		faults = append(faults, c.checkParam("Params", i+1, p.Name, audience))
+	}
+	for i, p := range c.RefreshParams {
+		faults = append(faults, c.checkParam("RefreshParams", i+1, p.Name, audience))
 	}
 	return faults
+}
+
+// checkParam looks at one of them.
+func (c *Client) checkParam(where string, number int, name string, audience bool) error {
+	as, named := c.Names[name]
+	isTaken := isProtocol(name) || name == fieldResource && len(c.Resources) > 0 || name == fieldAudience && audience
+	switch {
+	case name == "":
+		return fmt.Errorf("%s: number %d has no name, or no value", where, number)
+	case slices.Contains(slices.Collect(maps.Values(c.Names)), name):
+		return fmt.Errorf("%s: %q is the name of another parameter in Names", where, name)
+	case named && as == "", !isTaken, c.OverrideProtocol: // in the place of one that is left out
+		return nil
+	}
+	return fmt.Errorf("%s: %q belongs to the protocol; OverrideProtocol permits it", where, name)
 }
 
 // checkHeader refuses what would break the call.
