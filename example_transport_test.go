@@ -97,12 +97,12 @@ func tunnel(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
-	from, _, err := http.NewResponseController(w).Hijack()
+	from, read, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		_ = to.Close()
 		return
 	}
-	go func() { _, _ = io.Copy(to, from); _ = to.Close() }()
+	go func() { _, _ = io.Copy(to, read); _ = to.Close() }() // what it has read ahead is in read
 	go func() { _, _ = io.Copy(from, to); _ = from.Close() }()
 }
 

@@ -104,6 +104,10 @@ const (
 	Tinyproxy = "tinyproxy"
 	// Microsocks is a SOCKS5 proxy that asks for user and password.
 	Microsocks = "microsocks"
+	// OIDC is an OpenID provider, with the roles [Mock] and [Control].
+	OIDC = "oidc"
+	// Chromium is a browser. Its URL is where it is driven over the DevTools protocol.
+	Chromium = "chromium"
 )
 
 // Kinds are the kinds of stores that [Start] knows. A server needs those before it.
@@ -113,7 +117,8 @@ func Kinds() []string { return []string{"postgres", "pgbouncer", "redis", "redis
 type Needs struct {
 	// Upstream is the URL of a server of kind "postgres". "pgbouncer" needs it.
 	Upstream string
-	// Certificates are those of servers and their clients. [Nginx], [Apache] and [Squid] need them.
+	// Certificates are those of servers and their clients. [Nginx], [Apache], [Squid], [OIDC] and
+	// [Chromium] need them.
 	Certificates *pki.Set
 }
 
@@ -138,6 +143,8 @@ func starters(needs Needs) map[string]starter {
 		SquidDigest:    squidDigest,
 		Tinyproxy:      tinyproxy,
 		Microsocks:     microsocks,
+		OIDC:           certified(oidc),
+		Chromium:       certified(chromium),
 	}
 }
 
