@@ -90,22 +90,22 @@ const loginTime = 10 * time.Minute
 // Begin begins a login of the user that [auth.Subject] of ctx names, if it names one. No call is made but to the
 // [PendingStore]. Where strangers can begin logins, the caller limits how many.
 func (c *AuthorizationCode) Begin(ctx context.Context, opts ...LoginOption) (*Login, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
 	if c.config.RedirectURI == "" {
 		return nil, errors.New("oauth2flow: Authorization.RedirectURI: it is empty, and only Loopback has its own")
 	}
-	return c.begin(ctx, c.config.RedirectURI, opts)
+	ask, err := newAsked(opts)
+	if err != nil {
+		return nil, err
+	}
+	return c.begin(ctx, c.config.RedirectURI, ask)
 }
 
 // begin begins a login whose answer comes to redirectURI.
-func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string, opts []LoginOption) (*Login, error) {
-	if c.fault != nil {
-		return nil, c.fault
-	}
-	ask, err := newAsked(opts)
-	if err == nil {
-		err = joinFaults(c.config.checkParams("LoginParams", ask.params)...)
-	}
-	if err != nil {
+func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string, ask *asked) (*Login, error) {
+	if err := joinFaults(c.config.checkParams("LoginParams", ask.params)...); err != nil {
 		return nil, err
 	}
 	state, browser := rand.Text(), rand.Text()
@@ -128,12 +128,7 @@ func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string, opts 
 func (c *AuthorizationCode) newPending(ctx context.Context, ask *asked) *pending {
 	p := &pending{
 		Subject: auth.Subject(ctx), Expires: time.Now().Add(loginTime).Truncate(time.Second),
-		Scopes: slices.Clone(c.client.Scopes), Return: ask.page,
-	}
-	for _, scope := range c.client.split(ask.scopes) {
-		if !slices.Contains(c.client.split(p.Scopes), scope) {
-			p.Scopes = append(p.Scopes, scope)
-		}
+		Scopes: ask.allScopes(c.client), Return: ask.page,
 	}
 	if c.config.PKCE != PKCENone && c.config.hasCode() {
 		p.Verifier = oauth2.GenerateVerifier()

@@ -59,8 +59,8 @@ const mostCallbackCode = 4 << 10
 func (c *AuthorizationCode) Complete(
 	ctx context.Context, callback url.Values, browser secrets.Value,
 ) (*auth.Token, error) {
-	if c.fault != nil {
-		return nil, c.fault
+	if err := c.Validate(); err != nil {
+		return nil, err
 	}
 	t, _, err := c.complete(ctx, callback, browser)
 	return t, err
@@ -74,12 +74,12 @@ func (c *AuthorizationCode) complete(
 	if err != nil {
 		return nil, p, fmt.Errorf("oauth2flow: %w", err)
 	}
-	t, err := c.during(p).ofAnswer(ctx, p, a)
+	t, err := c.during(p.Scopes).ofAnswer(ctx, p, a)
 	if err != nil {
 		return nil, p, err
 	}
-	if a.code != "" && len(t.Scopes) == 0 && !slices.Equal(p.Scopes, c.client.Scopes) {
-		t.Scopes = c.client.split(p.Scopes) // which is what a renewal is compared with
+	if a.code != "" {
+		c.noteScopes(t, p.Scopes)
 	}
 	return t, p, nil
 }
@@ -162,15 +162,6 @@ func (c *AuthorizationCode) keep(callback url.Values) (map[string]secrets.Value,
 			ErrCallback, c.config.ServerParam)
 	}
 	return kept, nil
-}
-
-// during returns the grant as it was when the login began.
-func (c *AuthorizationCode) during(p *pending) *grant {
-	g := *c.ways.last(c.grant)
-	client := *g.client
-	client.Scopes = p.Scopes
-	g.client = &client
-	return &g
 }
 
 // ofAnswer makes the token of an answer.

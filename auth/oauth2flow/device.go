@@ -22,7 +22,7 @@ import (
 // DeviceCode is the device authorization grant (RFC 8628), for programs that cannot open a browser: the user opens a
 // URL on another device and types a code. [DeviceCode.Begin] gets the code, and [DeviceCode.Wait] waits until the
 // user has used it. As an auth.Grant it renews the token by its refresh token; without one that is good, it is
-// [auth.ErrLoginRequired]. It is safe for concurrent use.
+// [auth.ErrLoginRequired]. Its calls go the way that those of [AuthorizationCode] go. It is safe for concurrent use.
 type DeviceCode struct {
 	signIn
 
@@ -50,6 +50,7 @@ type DeviceLogin struct {
 
 	code     secrets.Value
 	owner    string       // whose token call it is for
+	scopes   []string     // what was asked for
 	interval atomic.Int64 // in nanoseconds
 	waiting  atomic.Bool
 }
@@ -69,6 +70,7 @@ const (
 	pollInterval     = 5 * time.Second // where the server says nothing, and what slow_down adds
 	leastInterval    = time.Second
 	mostInterval     = time.Minute
+	lastPoll         = 2 * time.Second // before the end of a code that ends sooner than the server wants to be asked
 	mostDeviceTime   = time.Hour
 	mostUserCode     = 256
 	grantDeviceCode  = "urn:ietf:params:oauth:grant-type:device_code"
@@ -80,18 +82,30 @@ const (
 	fieldVerifyWhole = "verification_uri_complete"
 )
 
-// Begin asks the server for a code. The scopes of the [Client] are what the token will be for.
-func (d *DeviceCode) Begin(ctx context.Context) (*DeviceLogin, error) {
-	if d.fault != nil {
-		return nil, d.fault
-	}
-	req := d.client.newRequest(d.url)
-	d.client.addScopes(req)
-	if err := req.authenticate(ctx, d.client); err != nil {
+// Begin asks the server for a code. The scopes of the [Client], and those of the options, are what the token will be
+// for. [LoginParams] take the place of parameters of the Client of the same names. The server learns of a user by the
+// code alone, and nobody goes anywhere afterwards: [LoginHint] and [LoginReturn] are errors.
+func (d *DeviceCode) Begin(ctx context.Context, opts ...LoginOption) (*DeviceLogin, error) {
+	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	req.extend(d.client)
-	a, o, err := d.client.send(ctx, d.caller, req, d.client.Encoding)
+	ask, err := newAsked(opts)
+	if err == nil {
+		err = ask.forDevice()
+	}
+	if err != nil {
+		return nil, err
+	}
+	g := d.during(ask.allScopes(d.client))
+	client := g.client
+	req := client.newRequest(d.url)
+	client.addScopes(req)
+	if err := req.authenticate(ctx, client); err != nil {
+		return nil, err
+	}
+	req.own = ask.params
+	req.extend(client)
+	a, o, err := client.send(ctx, g.caller, req, client.Encoding)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +113,20 @@ func (d *DeviceCode) Begin(ctx context.Context) (*DeviceLogin, error) {
 	if err != nil {
 		return nil, unusable(a, req, err)
 	}
-	login.owner = d.traits.Config
+	login.owner, login.scopes = d.traits.Config, client.Scopes
 	return login, nil
+}
+
+// forDevice refuses what a device authorization request has no place for.
+func (a *asked) forDevice() error {
+	var faults []error
+	if a.hint != "" {
+		faults = append(faults, errors.New("LoginHint: a device authorization request has no place for it"))
+	}
+	if a.page != "" {
+		faults = append(faults, errors.New("LoginReturn: no browser comes back from a device login"))
+	}
+	return joinFaults(faults...)
 }
 
 // deviceLogin reads the answer of the device authorization endpoint (RFC 8628, section 3.2).
@@ -169,11 +195,12 @@ var ErrDeviceWait = errors.New("oauth2flow: this login is being waited for alrea
 
 // Wait asks the server, as often as it wants to be asked, until the user has logged in. A refusal is an [*Error] of
 // the server, such as access_denied; that the code ends, or ctx, is the end of a context. A call that fails on the
-// way is made again later, with twice the wait (RFC 8628, section 3.5), and takes 30 s at most.
+// way is made again later, with twice the wait (RFC 8628, section 3.5), and takes 30 s at most. Where the code ends
+// before the server wants to be asked for the first time, it is asked once, shortly before that.
 func (d *DeviceCode) Wait(ctx context.Context, l *DeviceLogin) (*auth.Token, error) {
 	switch {
-	case d.fault != nil:
-		return nil, d.fault
+	case d.Validate() != nil:
+		return nil, d.Validate()
 	case l == nil || l.owner != d.traits.Config || l.waiting.Swap(true):
 		return nil, ErrDeviceWait
 	}
@@ -181,7 +208,7 @@ func (d *DeviceCode) Wait(ctx context.Context, l *DeviceLogin) (*auth.Token, err
 	until, cancel := context.WithDeadline(ctx, l.Expires)
 	defer cancel()
 	var last error
-	for pause := time.Duration(l.interval.Load()); ; {
+	for pause := l.firstPause(time.Now()); ; {
 		if err := wait.For(until, pause); err != nil {
 			return nil, fmt.Errorf("oauth2flow: nobody has logged in: %w", errors.Join(err, last))
 		}
@@ -196,6 +223,15 @@ func (d *DeviceCode) Wait(ctx context.Context, l *DeviceLogin) (*auth.Token, err
 			last = err
 		}
 	}
+}
+
+// firstPause returns how long to wait before the server is asked for the first time.
+func (l *DeviceLogin) firstPause(now time.Time) time.Duration {
+	left, interval := l.Expires.Sub(now), time.Duration(l.interval.Load())
+	if interval < left {
+		return interval
+	}
+	return left - min(lastPoll, left/2) //nolint:mnd // halfway, if there is less than that
 }
 
 // isFinal reports whether the server would say the same again, or nothing was sent at all.
@@ -247,7 +283,8 @@ func isAnswer(err error) bool {
 func (d *DeviceCode) poll(ctx context.Context, l *DeviceLogin) (*auth.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokencall.Timeout)
 	defer cancel()
-	t, err := d.call(ctx, d.client.TokenURL, nil, func(req *tokenRequest) error {
+	g := d.during(l.scopes)
+	t, err := g.call(ctx, g.client.TokenURL, nil, func(req *tokenRequest) error {
 		req.add(fieldGrantType, grantDeviceCode)
 		req.add(fieldDeviceCode, l.code.Reveal())
 		return nil
@@ -255,5 +292,6 @@ func (d *DeviceCode) poll(ctx context.Context, l *DeviceLogin) (*auth.Token, err
 	if err != nil {
 		return nil, err
 	}
+	d.noteScopes(t, l.scopes)
 	return t, nil
 }

@@ -3,8 +3,10 @@ package oauth2flow_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -98,6 +100,13 @@ func TestDeviceCode(t *testing.T) {
 		"F17 a refusal ends it": {
 			deviceAnswer(), []http.Handler{pending, oauthError("access_denied")}, []time.Duration{5e9, 5e9},
 			"access_denied", nil,
+		},
+		"F17 an interval as long as the code lasts is one poll, shortly before the end": {
+			deviceAnswer("interval", 30, "expires_in", 30), []http.Handler{issued}, []time.Duration{28e9}, "", nil,
+		},
+		"F17 an interval longer than the code lasts": {
+			deviceAnswer("interval", 60, "expires_in", 3), []http.Handler{pending}, []time.Duration{15e8}, "",
+			context.DeadlineExceeded,
 		},
 		"F17 the end of the code ends it": {
 			deviceAnswer("expires_in", 12), []http.Handler{pending}, []time.Duration{5e9, 5e9}, "",
@@ -220,6 +229,79 @@ func TestDeviceCodeRefuses(t *testing.T) {
 		}
 		if oauth2flow.NewDeviceCode(clientOf(s.Server), "http://auth.test/device").Validate() == nil {
 			t.Error("S17 an endpoint over http is no fault")
+		}
+	})
+}
+
+func TestDeviceCodeOptions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := serveDevice(t, deviceAnswer(), issued, connectiontest.JSON(200, object{"access_token": "t2", "scope": "read"}))
+		device := oauth2flow.NewDeviceCode(clientOf(s.Server, func(c *client) {
+			c.Scopes, c.RequireScopes = []string{"read"}, true
+			c.Params = oauth2flow.NewParams("audience", "a", "acr_values", "low")
+		}), s.URL+"/device")
+		opts := []oauth2flow.LoginOption{
+			oauth2flow.LoginStepUp(&auth.StepUpError{Scopes: []string{"write", "read"}, ACRValues: []string{"high"}}),
+			oauth2flow.LoginParams(oauth2flow.NewParams("prompt", "login")),
+		}
+		login, err := device.Begin(t.Context(), opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "acr_values=high&audience=a&client_id=cid&client_secret=csec&prompt=login&scope=read+write"
+		equal(t, "device authorization request", string(s.Requests()[0].Body), want)
+		token, err := device.Wait(t.Context(), login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "S26 scopes", token.Scopes, []string{"read", "write"})
+		if got := string(s.Requests()[1].Body); !strings.Contains(got, "audience=a") || strings.Contains(got, "prompt") {
+			t.Errorf("the poll is %s", got)
+		}
+		if login, err = device.Begin(t.Context(), opts...); err != nil {
+			t.Fatal(err)
+		}
+		_, err = device.Wait(t.Context(), login)
+		is(t, err, oauth2flow.ErrScopes) // read alone is less than what was asked for
+	})
+	for name, opt := range map[string]oauth2flow.LoginOption{
+		"LoginHint":   oauth2flow.LoginHint("ann"),
+		"LoginReturn": oauth2flow.LoginReturn("/x"),
+		"LoginParams": oauth2flow.LoginParams(oauth2flow.NewParams("client_id", "x")),
+		"LoginScopes": oauth2flow.LoginScopes(""),
+		"nil":         nil,
+	} {
+		t.Run("a fault: "+name, func(t *testing.T) {
+			t.Parallel()
+			s := serveDevice(t, deviceAnswer(), issued)
+			_, err := oauth2flow.NewDeviceCode(clientOf(s.Server), s.URL+"/device").Begin(t.Context(), opt)
+			if err == nil || !strings.Contains(err.Error(), name) || len(s.Requests()) > 0 {
+				t.Errorf("error %v, and %d requests", err, len(s.Requests()))
+			}
+		})
+	}
+}
+
+func TestDeviceCodeGoesTheWayOfItsConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := serveDevice(t, deviceAnswer(), issued)
+		device := oauth2flow.NewDeviceCode(
+			clientOf(s.Server, func(c *client) { c.Endpoint = auth.Endpoint{} }), s.URL+"/device")
+		bound, err := device.BindGrant(auth.Host{Client: &http.Client{Transport: s.Network().Transport()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		login, err := device.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := device.Wait(t.Context(), login); err != nil {
+			t.Error(err)
+		}
+		if err := bound.(io.Closer).Close(); err != nil {
+			t.Error(err)
 		}
 	})
 }

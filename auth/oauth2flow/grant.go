@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/tokencall"
@@ -94,9 +95,29 @@ func newSignIn(c *Client, f flow) signIn {
 	return signIn{g}
 }
 
+// during returns the grant as a login has it that asks for these scopes.
+func (s signIn) during(scopes []string) *grant {
+	g := *s.ways.last(s.grant)
+	client := *g.client
+	client.Scopes = scopes
+	g.client = &client
+	return &g
+}
+
+// noteScopes notes in the token of a login what was asked for, where the server has not told what it grants and the
+// configuration does not tell either: a renewal is compared with it.
+func (s signIn) noteScopes(t *auth.Token, asked []string) {
+	if len(t.Scopes) == 0 && !slices.Equal(asked, s.client.Scopes) {
+		t.Scopes = s.client.split(asked)
+	}
+}
+
 // Revoke implements [auth.Revoker]. Without a [Client].RevocationURL there is nothing to revoke at.
 func (s signIn) Revoke(ctx context.Context, t *auth.Token) error {
-	if s.client.RevocationURL == "" {
+	switch {
+	case s.grant == nil:
+		return errNoGrant
+	case s.client.RevocationURL == "":
 		return nil
 	}
 	return revocable{s.ways.last(s.grant)}.Revoke(ctx, t)
@@ -113,8 +134,8 @@ func (g *grant) wrap() auth.Grant {
 // Obtain implements [auth.Grant].
 func (g *grant) Obtain(ctx context.Context, prev *auth.Token) (*auth.Token, error) {
 	switch {
-	case g.fault != nil:
-		return nil, g.fault
+	case g.Validate() != nil:
+		return nil, g.Validate()
 	case g.renew != nil && prev != nil:
 		return g.renewOtherwise(ctx, prev)
 	case g.renewal == renewOnly:
@@ -193,13 +214,29 @@ func onlyRefresh(o *object) *auth.Token {
 }
 
 // Traits implements [auth.Grant].
-func (g *grant) Traits() auth.Traits { return g.traits }
+func (g *grant) Traits() auth.Traits {
+	if g == nil {
+		return auth.Traits{}
+	}
+	return g.traits
+}
+
+// errNoGrant is what Validate tells of a grant that no constructor has made.
+var errNoGrant = errors.New("oauth2flow: the grant is the zero value: a function whose name begins with New makes one")
 
 // Validate implements [auth.Validator].
-func (g *grant) Validate() error { return g.fault }
+func (g *grant) Validate() error {
+	if g == nil {
+		return errNoGrant
+	}
+	return g.fault
+}
 
 // BindGrant implements [auth.GrantBinder].
 func (g *grant) BindGrant(host auth.Host) (auth.Grant, error) {
+	if g == nil {
+		return nil, errNoGrant
+	}
 	cfg := g.client.endpoint()
 	cfg.Logger, cfg.Connection = host.Logger, host.Connection
 	caller, err := tokencall.New(cfg, host.Client)
@@ -227,7 +264,7 @@ func bindGrant(g auth.Grant, host auth.Host) (auth.Grant, error) {
 
 // Close closes the connections of a bound grant that are its own.
 func (g *grant) Close() error {
-	if g.caller == nil {
+	if g == nil || g.caller == nil {
 		return nil
 	}
 	g.ways.remove(g)
@@ -241,7 +278,12 @@ func (g *grant) Close() error {
 }
 
 // String implements [fmt.Stringer].
-func (g *grant) String() string { return describe(g.kind, g.client.ID, g.client.TokenURL) }
+func (g *grant) String() string {
+	if g == nil {
+		return "no grant"
+	}
+	return describe(g.kind, g.client.ID, g.client.TokenURL)
+}
 
 // Revoke implements [auth.Revoker]: the refresh token first, which ends what was made of it as well, and then the
 // access token. One of the two that cannot be revoked does not keep the other.

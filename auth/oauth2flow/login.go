@@ -86,6 +86,17 @@ func LoginScopes(scopes ...string) LoginOption {
 	return loginOption{"LoginScopes" + fmt.Sprint(own), func(a *asked) { a.addScopes(own) }}
 }
 
+// allScopes returns the scopes of a client and those beside them.
+func (a *asked) allScopes(c *Client) []string {
+	all := slices.Clone(c.Scopes)
+	for _, scope := range c.split(a.scopes) {
+		if !slices.Contains(c.split(all), scope) {
+			all = append(all, scope)
+		}
+	}
+	return all
+}
+
 func (a *asked) addScopes(scopes []string) {
 	a.faults = append(a.faults, checkScopeTexts("LoginScopes", scopes)...)
 	a.scopes = append(a.scopes, scopes...)

@@ -3,15 +3,12 @@ package oauth2flow
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/restconn/restconn/auth"
@@ -21,12 +18,13 @@ import (
 
 // Loopback says how a program on the user's own machine takes the answer (RFC 8252, section 7.3).
 type Loopback struct {
-	// Open shows the user the URL of the login, as by starting the system's browser. It may wait for that to end; its
-	// context ends with the login.
+	// Open shows the user the URL of the login, as by starting the system's browser: package auth/browser has one. It
+	// may wait for that to end; its context ends with the login, and it returns then.
 	Open func(ctx context.Context, login *Login) error
 	// Path is that of the redirect URI, for servers that want a certain one. The default is another one each time.
 	Path string
-	// Port is that of the redirect URI, for servers that want a certain one. The default is one that is free.
+	// Port is that of the redirect URI, for servers that want a certain one. The default is one that is free. One that
+	// is taken is an error, [ErrPort].
 	Port int
 	// Page is what the browser shows in the end, as plain text. The default says that the window can be closed.
 	Page string
@@ -38,11 +36,21 @@ const (
 	loopbackClose   = time.Second      // for what is under way in the end
 )
 
+// ErrPort says that [Loopback].Port cannot be had: another program has it, or it is not for this one.
+var ErrPort = errors.New("the port is taken, or not allowed")
+
 // Loopback logs a user in on this machine: it listens on a literal loopback address, shows the URL, waits for the
-// browser to come back, and makes the exchange. The RedirectURI of the [Authorization] plays no part. Nothing that a
-// stranger sends to the port ends the login. It waits for ten minutes at most, and listens no longer than that.
-func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback) (*auth.Token, error) {
-	if err := l.validate(); err != nil {
+// browser to come back, and makes the exchange. The RedirectURI of the [Authorization] plays no part, and
+// [LoginReturn] is an error. Nothing that a stranger sends to the port ends the login.
+//
+// It waits for ten minutes at most, and listens no longer than that. The browser is sent on to the same path without
+// the query, which would stay in its history otherwise; after the answer, it has a second for that.
+//
+// Errors are those of [AuthorizationCode.Complete] and of Open, [ErrPort], the end of a context, and faults of l. The
+// login is over then: it does not stay in the [PendingStore].
+func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback, opts ...LoginOption) (*auth.Token, error) {
+	ask, err := l.check(c, opts)
+	if err != nil {
 		return nil, err
 	}
 	listener, err := l.listen(ctx)
@@ -55,15 +63,34 @@ func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback) (*auth.Tok
 		path = "/" + rand.Text()
 	}
 	redirect := url.URL{Scheme: "http", Host: listener.Addr().String(), Path: path}
-	login, err := c.begin(ctx, redirect.String(), nil)
+	login, err := c.begin(ctx, redirect.String(), ask)
 	if err != nil {
 		return nil, err
 	}
-	answers := make(chan url.Values, 1)
+	t, err := l.land(ctx, listener, newLanding(c, login, redirect, l.Page))
+	if err != nil {
+		c.drop(ctx, login)
+	}
+	return t, err
+}
+
+// check returns what the login is to be for, if it can begin.
+func (l *Loopback) check(c *AuthorizationCode, opts []LoginOption) (*asked, error) {
+	if err := errors.Join(c.Validate(), l.validate()); err != nil {
+		return nil, err
+	}
+	ask, err := newAsked(opts)
+	if err == nil && ask.page != "" {
+		err = errors.New("oauth2flow: LoginReturn: the browser stays on the page of Loopback")
+	}
+	return ask, err
+}
+
+// land serves the redirect URI until the login is complete.
+func (l *Loopback) land(ctx context.Context, listener net.Listener, page *landing) (*auth.Token, error) {
 	server := &http.Server{
-		Handler:     l.handler(redirect.Host, path, login.state.Reveal(), answers),
-		ReadTimeout: loopbackTimeout, WriteTimeout: loopbackTimeout, MaxHeaderBytes: loopbackHeader,
-		DisableGeneralOptionsHandler: true,
+		Handler: page, ReadTimeout: loopbackTimeout, WriteTimeout: loopbackTimeout,
+		MaxHeaderBytes: loopbackHeader, DisableGeneralOptionsHandler: true,
 	}
 	served := make(chan struct{})
 	go func() {
@@ -77,11 +104,25 @@ func (c *AuthorizationCode) Loopback(ctx context.Context, l Loopback) (*auth.Tok
 		_ = server.Close()
 		<-served
 	}()
-	answer, err := l.await(ctx, login, answers)
+	answer, err := l.await(ctx, page.login, page.answers)
 	if err != nil {
 		return nil, err
 	}
-	return c.Complete(ctx, answer, login.Browser)
+	shown, cancel := context.WithTimeout(ctx, loopbackClose)
+	defer cancel()
+	t, err := page.code.Complete(ctx, answer, page.login.Browser)
+	select {
+	case <-page.shown:
+	case <-shown.Done():
+	}
+	return t, err
+}
+
+// drop takes a login that has failed out of the store. What it does not reach expires there.
+func (c *AuthorizationCode) drop(ctx context.Context, login *Login) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loopbackClose)
+	defer cancel()
+	_, _ = c.config.Pending.Take(ctx, c.pendingKey(login.state.Reveal(), login.Browser.Reveal()))
 }
 
 // await shows the URL, and waits for the answer.
@@ -98,7 +139,7 @@ func (l *Loopback) await(ctx context.Context, login *Login, answers <-chan url.V
 		case answer := <-answers:
 			return answer, nil
 		case err := <-opened:
-			if err != nil {
+			if err != nil && len(answers) == 0 {
 				return nil, fmt.Errorf("oauth2flow: Loopback.Open: %w", err)
 			}
 			opened = nil
@@ -113,7 +154,7 @@ func (l *Loopback) validate() error {
 	if l.Open == nil {
 		faults = append(faults, errors.New("Loopback.Open: it is nil"))
 	}
-	if l.Path != "" && (!strings.HasPrefix(l.Path, "/") || strings.ContainsAny(l.Path, "?#% \\")) {
+	if l.Path != "" && !isPlainPath(l.Path) {
 		faults = append(faults, errors.New("Loopback.Path: it is not a plain path that begins with a slash"))
 	}
 	if l.Port < 0 || l.Port > 65535 {
@@ -122,43 +163,32 @@ func (l *Loopback) validate() error {
 	return joinFaults(faults...)
 }
 
-// listen listens on a loopback address of whichever family there is.
+// listen listens on the loopback address of IPv4, and on that of IPv6 where there is no other.
 func (l *Loopback) listen(ctx context.Context) (net.Listener, error) {
-	var config net.ListenConfig
-	var errs []error
-	for _, host := range []string{"127.0.0.1", "::1"} {
-		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(l.Port)))
-		if err == nil {
-			return listener, nil
-		}
-		errs = append(errs, err)
+	const host = "127.0.0.1"
+	listener, err := listen(ctx, host, l.Port)
+	if err == nil || ctx.Err() != nil {
+		return listener, err
 	}
-	return nil, errors.Join(errs...)
+	if l.Port != 0 && isAddress(ctx, host) { // a browser that is sent to a port of ::1 may find somebody else's
+		return nil, fmt.Errorf("Loopback.Port: %d: %w: %w", l.Port, ErrPort, err)
+	}
+	listener, other := listen(ctx, "::1", l.Port)
+	if other != nil {
+		return nil, errors.Join(err, other)
+	}
+	return listener, nil
 }
 
-// handler takes the one answer that belongs to the login. To all others there is nothing here.
-func (l *Loopback) handler(host, path, state string, answers chan<- url.Values) http.Handler {
-	page := l.Page
-	if page == "" {
-		page = "That was all. You can close this window."
+func listen(ctx context.Context, host string, port int) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+// isAddress reports whether this machine has an address, whatever its ports.
+func isAddress(ctx context.Context, host string) bool {
+	listener, err := listen(ctx, host, 0)
+	if err == nil {
+		_ = listener.Close()
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		query := req.URL.Query()
-		given := []byte(query.Get("state"))
-		if req.Method != http.MethodGet || req.Host != host || req.URL.Path != path ||
-			subtle.ConstantTimeCompare(given, []byte(state)) != 1 {
-			http.NotFound(w, req)
-			return
-		}
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, page)
-		select {
-		case answers <- query:
-		default: // it has come already
-		}
-	})
+	return err == nil
 }

@@ -1,6 +1,8 @@
 package oauth2flow
 
 import (
+	"bytes"
+	"container/list"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,15 +69,21 @@ func takePending(ctx context.Context, store PendingStore, key string) (*pending,
 const mostPending = 10_000
 
 // NewPendingMemory returns a PendingStore for one process. It keeps at most 10,000 logins; beyond that it forgets the
-// one that expires first.
-func NewPendingMemory() PendingStore { return &pendingMemory{records: make(map[string]memoryRecord)} }
+// one that it was given first.
+func NewPendingMemory() PendingStore {
+	return &pendingMemory{records: make(map[string]*list.Element), queue: list.New()}
+}
 
+// pendingMemory has its records in the order in which they came. All logins last equally long, so that this is the
+// order in which they expire.
 type pendingMemory struct {
 	mu      sync.Mutex
-	records map[string]memoryRecord
+	records map[string]*list.Element
+	queue   *list.List // of memoryRecord
 }
 
 type memoryRecord struct {
+	key     string
 	text    func() []byte // which no dumper looks into
 	expires time.Time
 }
@@ -85,36 +93,43 @@ func (m *pendingMemory) Put(_ context.Context, key string, record []byte, expire
 	if key == "" {
 		return errors.New("the key is empty")
 	}
+	own := bytes.Clone(record)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.records) >= mostPending {
-		m.forget(time.Now())
-	}
-	m.records[key] = memoryRecord{text: func() []byte { return record }, expires: expires}
+	m.remove(key)
+	m.forget(time.Now())
+	m.records[key] = m.queue.PushBack(memoryRecord{key: key, text: func() []byte { return own }, expires: expires})
 	return nil
 }
 
-// forget makes room for a record.
+// forget makes room for a record: those at the head of the queue go that have expired, or are too many.
 func (m *pendingMemory) forget(now time.Time) {
-	var first string
-	for key, r := range m.records {
-		if !now.Before(r.expires) {
-			delete(m.records, key)
-		} else if first == "" || r.expires.Before(m.records[first].expires) {
-			first = key
+	for head := m.queue.Front(); head != nil; head = m.queue.Front() {
+		r, _ := head.Value.(memoryRecord)
+		if len(m.records) < mostPending && now.Before(r.expires) {
+			return
 		}
+		m.queue.Remove(head)
+		delete(m.records, r.key)
 	}
-	if len(m.records) >= mostPending {
-		delete(m.records, first)
+}
+
+// remove returns the record of that key, which is not there any more, and whether it was.
+func (m *pendingMemory) remove(key string) (memoryRecord, bool) {
+	e, ok := m.records[key]
+	if !ok {
+		return memoryRecord{}, false
 	}
+	delete(m.records, key)
+	r, ok := m.queue.Remove(e).(memoryRecord)
+	return r, ok
 }
 
 // Take implements [PendingStore].
 func (m *pendingMemory) Take(_ context.Context, key string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, ok := m.records[key]
-	delete(m.records, key)
+	r, ok := m.remove(key)
 	if !ok || !time.Now().Before(r.expires) {
 		return nil, nil
 	}

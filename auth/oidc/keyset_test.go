@@ -351,7 +351,8 @@ func TestLate(t *testing.T) {
 func TestTogether(t *testing.T) {
 	t.Parallel()
 	const callers = 200
-	inBubble(t, "S44 200 verifications at once are one fetch, and who leaves disturbs nobody", func(t *testing.T, p *keyHost) {
+	name := "S44 200 verifications at once are one fetch, and who leaves disturbs nobody"
+	inBubble(t, name, func(t *testing.T, p *keyHost) {
 		p.answer(connectiontest.JSON(200, jwk{"keys": []jwk{published(rsaKey(), jwk{"kid": "k1"})}}).Delay(time.Second))
 		v, text := p.verifier(), secrets.Static(token(t, nil))
 		hasty, leave := context.WithCancel(t.Context())

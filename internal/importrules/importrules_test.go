@@ -60,6 +60,7 @@ var table = map[string]rule{
 		own:  []string{"auth", "auth/oauth2flow", "secrets", "internal/..."},
 		libs: []string{"golang.org/x/oauth2/..."},
 	},
+	"auth/browser": {own: []string{"auth/oauth2flow", "internal/..."}, libs: []string{"github.com/toqueteos/webbrowser"}},
 	"auth/login":   {own: []string{"auth", "secrets", "internal/..."}, libs: []string{"github.com/expr-lang/expr/..."}},
 	"auth/digest":  {own: []string{"auth", "secrets", "internal/..."}, libs: []string{"github.com/icholy/digest"}},
 	"auth/signing": {own: []string{"auth", "secrets", "internal/..."}},

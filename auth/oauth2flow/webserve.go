@@ -1,0 +1,193 @@
+package oauth2flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/tokencall"
+	"github.com/restconn/restconn/secrets"
+)
+
+// returnKey is the key of the path in the context of a request that Done gets.
+type returnKey struct{}
+
+// ReturnPath returns where the browser is to go after the login, within [Web].Done: the path of [LoginReturn], or of
+// "?return=" where the login began, and else "/".
+func ReturnPath(req *http.Request) string {
+	if path, ok := req.Context().Value(returnKey{}).(string); ok && path != "" {
+		return path
+	}
+	return "/"
+}
+
+// subject returns the context of what is done on behalf of a request.
+func (l *WebLogin) subject(req *http.Request) (context.Context, error) {
+	if l.web.Subject == nil {
+		return req.Context(), nil
+	}
+	subject := l.web.Subject(req)
+	if subject == "" {
+		return nil, fmt.Errorf("oauth2flow: Web.Subject: %w", auth.ErrNoSubject)
+	}
+	return auth.WithSubject(req.Context(), subject), nil
+}
+
+// begin begins a login, and sends the browser to the authorization server.
+func (l *WebLogin) begin(w http.ResponseWriter, req *http.Request) {
+	if dest := req.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+		l.fail(w, req, http.StatusForbidden, fmt.Errorf("oauth2flow: %w", ErrNotOpened))
+		return
+	}
+	ctx, err := l.subject(req)
+	if err != nil {
+		l.fail(w, req, http.StatusForbidden, err)
+		return
+	}
+	opts, err := l.options(req)
+	if err != nil {
+		l.fail(w, req, http.StatusBadRequest, err)
+		return
+	}
+	login, err := l.code.Begin(ctx, opts...)
+	if err != nil {
+		l.fail(w, req, http.StatusInternalServerError, err)
+		return
+	}
+	http.SetCookie(w, l.cookie(login.state.Reveal(), login.Browser.Reveal(), time.Until(login.Expires)))
+	seeOther(w, login.URL)
+}
+
+// options returns what one login is to be for.
+func (l *WebLogin) options(req *http.Request) ([]LoginOption, error) {
+	query, err := url.ParseQuery(req.URL.RawQuery)
+	if err != nil {
+		return nil, errors.New("oauth2flow: the query cannot be read")
+	}
+	var opts []LoginOption
+	if query.Has("return") {
+		own := LoginReturn(query.Get("return"))
+		if _, err := newAsked([]LoginOption{own}); err != nil {
+			return nil, err
+		}
+		opts = append(opts, own)
+	}
+	if l.web.Options != nil {
+		opts = append(opts, l.web.Options(req)...)
+	}
+	return opts, nil
+}
+
+// cookie returns what ties the login of that state to a browser. Its name tells neither the state nor anything else,
+// and is another one for another redirect URI: an answer that is brought to the wrong one finds no login (RFC 9700,
+// section 4.4).
+func (l *WebLogin) cookie(state, value string, lasts time.Duration) *http.Cookie {
+	posted := l.code.config.hasFrontToken()
+	c := &http.Cookie{ //nolint:gosec // Secure is missing for http to this machine only
+		Name: "login-" + hashOf(fmt.Sprintf("%q", []string{state, l.code.config.RedirectURI})), Value: value,
+		Path: "/", MaxAge: int(lasts / time.Second), HttpOnly: true,
+		Secure: l.secure || posted, SameSite: http.SameSiteLaxMode,
+	}
+	if posted { // which comes from another site
+		c.SameSite = http.SameSiteNoneMode
+	}
+	if c.Secure {
+		c.Name = "__Host-" + c.Name
+	}
+	if c.MaxAge == 0 {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+// complete ends the login that the answer belongs to. One that belongs to none ends nothing.
+func (l *WebLogin) complete(w http.ResponseWriter, req *http.Request) {
+	answer, err := browserAnswer(w, req, l.code.config.hasFrontToken())
+	if err != nil {
+		l.fail(w, req, answerStatus(err), fmt.Errorf("oauth2flow: %w", err))
+		return
+	}
+	states := l.code.standard(answer)["state"]
+	if len(states) != 1 {
+		l.fail(w, req, http.StatusBadRequest, fmt.Errorf("oauth2flow: %w", ErrState))
+		return
+	}
+	end := l.cookie(states[0], "", 0)
+	kept, err := req.Cookie(end.Name)
+	if err != nil {
+		l.fail(w, req, http.StatusBadRequest, fmt.Errorf("oauth2flow: %w", ErrState))
+		return
+	}
+	ctx, err := l.subject(req)
+	if err != nil {
+		l.fail(w, req, http.StatusForbidden, err)
+		return
+	}
+	http.SetCookie(w, end)
+	token, p, err := l.exchange(ctx, answer, secrets.Static(kept.Value))
+	if err != nil {
+		l.fail(w, req, loginStatus(err, p != nil), err)
+		return
+	}
+	if err := l.keep(ctx, token); err != nil {
+		l.fail(w, req, keepStatus(err), err)
+		return
+	}
+	l.done(w, req.WithContext(context.WithValue(req.Context(), returnKey{}, p.Return)), token)
+}
+
+// exchange makes a token of the answer, and returns the login as well, if the answer belongs to one. The code is used
+// up by that: it does not end with the browser.
+func (l *WebLogin) exchange(
+	ctx context.Context, answer url.Values, browser secrets.Value,
+) (*auth.Token, *pending, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokencall.Timeout)
+	defer cancel()
+	return l.code.complete(ctx, answer, browser)
+}
+
+// keep hands a token on.
+func (l *WebLogin) keep(ctx context.Context, token *auth.Token) error {
+	if l.web.Tokens == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokencall.Timeout)
+	defer cancel()
+	return l.web.Tokens.Set(ctx, token)
+}
+
+// done answers after a login.
+func (l *WebLogin) done(w http.ResponseWriter, req *http.Request, token *auth.Token) {
+	if l.web.Done != nil {
+		l.web.Done(w, req, token)
+		return
+	}
+	seeOther(w, ReturnPath(req))
+}
+
+// signOut forgets a token.
+func (l *WebLogin) signOut(w http.ResponseWriter, req *http.Request) {
+	if l.cross.Check(req) != nil {
+		l.fail(w, req, http.StatusForbidden, fmt.Errorf("oauth2flow: %w", ErrNotOpened))
+		return
+	}
+	ctx, err := l.subject(req)
+	if err != nil {
+		l.fail(w, req, http.StatusForbidden, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokencall.Timeout)
+	defer cancel()
+	switch err := l.web.Tokens.Forget(ctx); {
+	case err != nil:
+		l.fail(w, req, serverStatus(err), err)
+	case l.web.SignedOut != nil:
+		l.web.SignedOut(w, req)
+	default:
+		seeOther(w, "/")
+	}
+}
