@@ -128,6 +128,21 @@ func (m *Manager) Token(ctx context.Context, want Want) (*Token, error) {
 	return t, k.explain(err)
 }
 
+// Extras returns the further values of the current token ([Token].Extra), such as the host of an API, in the clear: do
+// not print them. It obtains a token where there is none, as Token does, and its errors are those of Token. It can be
+// what connection.WithBaseParams asks.
+func (m *Manager) Extras(ctx context.Context) (map[string]string, error) {
+	t, err := m.Token(ctx, Want{})
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]string, len(t.Extra))
+	for name, value := range t.Extra {
+		all[name] = value.Reveal()
+	}
+	return all, nil
+}
+
 // Renew makes an exchange although the current token may be good, keeps what it brings, and returns it. If an
 // exchange is under way, that is the one. It does not wait for the time of the next try after a failure.
 func (m *Manager) Renew(ctx context.Context) (*Token, error) {

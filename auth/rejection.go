@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-
-	"github.com/restconn/restconn/internal/challenge"
 )
 
 // RejectionOption is an option of [Bearer] and [TokenFunc].
@@ -43,6 +41,5 @@ func (r rejections) include(resp *http.Response) bool {
 	if len(r) > 0 {
 		known = slices.Contains(r, resp.StatusCode)
 	}
-	code := challenge.Error(resp.Header, "Bearer")
-	return known && code != codeScope && code != codeUser
+	return known && lack(resp.Header) == nil
 }

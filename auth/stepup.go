@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/restconn/restconn/internal/challenge"
+	"github.com/restconn/restconn/internal/redact"
 )
 
 // StepUpError says that the token of a request is good, but not for this: the user has to allow more, or to
@@ -34,7 +35,7 @@ const (
 func (e *StepUpError) Error() string {
 	text := "the token is not sufficient: " + e.Code
 	if len(e.Scopes) > 0 {
-		text += ": scopes " + strings.Join(e.Scopes, " ")
+		text += ": scopes " + redact.Line(strings.Join(e.Scopes, " "))
 	}
 	return text
 }
@@ -44,6 +45,11 @@ func StepUp(status int, header http.Header) *StepUpError {
 	if status != http.StatusUnauthorized && status != http.StatusForbidden {
 		return nil
 	}
+	return lack(header)
+}
+
+// lack is StepUp whatever the status.
+func lack(header http.Header) *StepUpError {
 	for _, c := range challenge.Parse(header.Values("WWW-Authenticate")) {
 		code := c.Param("error")
 		if code != codeScope && code != codeUser || !c.Is("Bearer") && !c.Is("DPoP") {

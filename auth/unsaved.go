@@ -209,6 +209,7 @@ func (k *keeper) overwrite(ctx context.Context, t *Token) (uint64, error) {
 
 // forget revokes the token and deletes it.
 func (k *keeper) forget(ctx context.Context, g Grant) error {
+	began := ctx.Err() == nil
 	h := k.drop()
 	if k.m.store == nil {
 		return revoke(ctx, g, h)
@@ -218,7 +219,14 @@ func (k *keeper) forget(ctx context.Context, g Grant) error {
 	if t, err := decodeToken(rec.Data); err == nil && rec.Version != 0 && (h == nil || !h.unsaved) {
 		h = k.hold(t, rec.Version)
 	}
-	faults = append(faults, revoke(ctx, g, h), caught(func() error { return k.m.store.Delete(ctx, k.key) }))
+	faults = append(faults, revoke(ctx, g, h))
+	own := ctx
+	if began && ctx.Err() != nil { // a server that does not answer must not keep the token here
+		bounded, end := context.WithTimeout(context.WithoutCancel(ctx), loadLimit)
+		defer end()
+		own = bounded
+	}
+	faults = append(faults, caught(func() error { return k.m.store.Delete(own, k.key) }))
 	late := k.drop() // what was found in the store meanwhile, or made of it
 	if h == nil || late != nil && !late.token.Value.Equal(h.token.Value) {
 		faults = append(faults, revoke(ctx, g, late))

@@ -62,7 +62,7 @@ func WithoutRetryBudget() Option {
 type budget struct {
 	RetryBudget
 
-	home tokenBucket // of the base URL
+	home tokenBucket // of the base URL, where its host is always the same
 
 	mu     sync.Mutex
 	others map[origin.Origin]*tokenBucket // those that are not full
@@ -104,7 +104,7 @@ func (b *budget) take(c *Connection, u *url.URL) bool {
 	switch {
 	case b == nil:
 		return true
-	case c.isHome(u):
+	case c.isHome(u) && !c.roams:
 		return b.home.take(b.Cost, b.Tokens)
 	}
 	b.mu.Lock()
@@ -116,7 +116,7 @@ func (b *budget) take(c *Connection, u *url.URL) bool {
 // bucket returns the bucket of a host that is not written as that of the base URL is. The caller holds the lock.
 func (b *budget) bucket(c *Connection, u *url.URL) *tokenBucket {
 	o, _ := origin.Of(u) // what has none is never sent
-	if o == c.home {
+	if o == c.home && !c.roams {
 		return &b.home
 	}
 	if own := b.others[o]; own != nil {
@@ -140,7 +140,7 @@ func (b *budget) bucket(c *Connection, u *url.URL) *tokenBucket {
 func (b *budget) give(c *Connection, u *url.URL, tokens int) {
 	switch {
 	case b == nil:
-	case c.isHome(u):
+	case c.isHome(u) && !c.roams:
 		b.home.give(tokens)
 	case b.used.Load():
 		b.mu.Lock()

@@ -36,6 +36,8 @@ type config struct {
 	transportBy       string // the option that has set it
 	jar               http.CookieJar
 	hosts             *hostBuckets // nil without a rate limit
+	baseParams        BaseParamsFunc
+	baseHosts         []hostPattern
 
 	name, description, docsURL, testPath string
 
@@ -67,6 +69,7 @@ func (cfg *config) clone() config {
 	c := *cfg
 	c.header = cfg.header.Clone()
 	c.trusted = slices.Clone(cfg.trusted)
+	c.baseHosts = slices.Clone(cfg.baseHosts)
 	c.middleware = slices.Clone(cfg.middleware)
 	c.attemptMiddleware = slices.Clone(cfg.attemptMiddleware)
 	c.pool.authorities, c.pool.pins = slices.Clip(c.pool.authorities), slices.Clip(c.pool.pins)

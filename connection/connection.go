@@ -21,7 +21,10 @@ import (
 
 // Connection is one service, one policy and one pool. It is immutable and safe for concurrent use.
 type Connection struct {
-	base     *url.URL
+	base     *url.URL      // with the placeholders in it, if there are any
+	template *baseTemplate // nil without placeholders
+	roams    bool          // the host of the base URL is told per call
+	from     *Connection   // what Resolve was called on; nil for others
 	home     origin.Origin
 	trusted  map[origin.Origin]bool
 	config   config
@@ -33,19 +36,20 @@ type Connection struct {
 }
 
 // New opens a connection to the service at baseURL, an absolute http or https URL. A path in it is kept before every
-// path that is requested, and a query before every query.
+// path that is requested, and a query before every query. Placeholders in it, such as {tenant}, are filled in per call:
+// see [WithBaseParams].
 //
 // Nothing is sent to the service. The environment is read for proxies, and the sources of certificates and of proxy
 // passwords are asked, which may take up to 30 s. All faults are reported at once: the error joins one [*OptionError]
 // per option that is wrong. Where the base URL is, it is not known what to connect to, and sources are not asked.
 func New(baseURL string, options ...Option) (*Connection, error) {
 	c := &Connection{config: defaults()}
-	base, baseErr := parseBase(baseURL)
+	base, template, baseErr := parseTemplate(baseURL)
 	err := errors.Join(baseErr, c.config.apply(options), c.config.enterRuntime())
 	if baseErr != nil {
 		return nil, errors.Join(err, c.config.conflicts(), wrapOption("WithAuth", auth.Validate(c.config.auth)))
 	}
-	c.base = base
+	c.base, c.template, c.roams = base, template, template != nil && template.roams()
 	var poolErr error
 	c.pool, poolErr = newPool(&c.config, base)
 	return c.finish(errors.Join(err, poolErr))
@@ -57,7 +61,7 @@ func (c *Connection) With(options ...Option) (*Connection, error) {
 	if c.base == nil {
 		return nil, errUnmade
 	}
-	d := &Connection{base: c.base, pool: c.pool, config: c.config.clone()}
+	d := &Connection{base: c.base, template: c.template, roams: c.roams, pool: c.pool, config: c.config.clone()}
 	d.config.derived = true
 	return d.finish(d.config.apply(options))
 }
@@ -65,7 +69,7 @@ func (c *Connection) With(options ...Option) (*Connection, error) {
 // finish checks what concerns several options, and makes the connection ready. err is what was found before.
 func (c *Connection) finish(err error) (*Connection, error) {
 	c.config.seal()
-	err = errors.Join(err, c.config.conflicts())
+	err = errors.Join(err, c.config.conflicts(), c.checkBase())
 	c.home, _ = origin.Of(c.base)
 	c.trusted = map[origin.Origin]bool{c.home: true}
 	for _, o := range c.config.trusted {
@@ -98,7 +102,7 @@ func wrapOption(name string, err error) error {
 
 // parseBase parses a base URL. Its errors do not repeat it: it may hold a password.
 func parseBase(s string) (*url.URL, error) {
-	const name = "base URL"
+	const name = optionBase
 	u, err := url.Parse(s)
 	switch {
 	case s == "":
@@ -148,7 +152,7 @@ func checkDots(u *url.URL) error {
 }
 
 // BaseURL returns a copy of the base URL, without a slash at its end. Its RawPath is set even where Path says the
-// same.
+// same. Where it has placeholders they stand in it, so that nothing can be sent to it: see [Connection.Resolve].
 func (c *Connection) BaseURL() *url.URL {
 	if c.base == nil {
 		return new(url.URL)
@@ -167,7 +171,11 @@ func (c *Connection) Codec() Codec { return c.config.codec }
 // taken as a path below the base URL. A body without GetBody can be sent only once (see [ErrNotReplayable]). The
 // caller closes the response body, which is bounded by the idle timeout. The errors are those of [Connection.Send].
 func (c *Connection) Do(req *http.Request) (*http.Response, error) {
-	call, err := c.call(req)
+	c, err := c.Resolve(req.Context())
+	var call Call
+	if err == nil {
+		call, err = c.call(req)
+	}
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
@@ -272,11 +280,15 @@ type asTransport struct{ c *Connection }
 func (t asTransport) Format(f fmt.State, verb rune) { t.c.Format(f, verb) }
 
 func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.c.Do(req)
+	conn, err := t.c.Resolve(req.Context())
+	if err != nil {
+		return nil, refuse(req, err)
+	}
+	resp, err := conn.Do(req)
 	if err != nil {
 		return nil, err
 	}
-	if !t.c.together(resp.Request.URL, req.URL) { // the client would file them under the URL that it has asked for
+	if !conn.together(resp.Request.URL, req.URL) { // the client would file them under the URL that it has asked for
 		resp.Header.Del("Set-Cookie")
 	}
 	resp.Request = req
@@ -288,7 +300,7 @@ func (t asTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 // finish; later ones fail with [ErrClosed]. While a derived connection is open, those that are busy now stay for it.
 // Close is idempotent; its error is that of the authenticator.
 func (c *Connection) Close() error {
-	if c.base == nil || c.shut.Swap(true) {
+	if c.base == nil || c.from != nil || c.shut.Swap(true) {
 		return nil
 	}
 	err := c.auth.release()
@@ -299,7 +311,7 @@ func (c *Connection) Close() error {
 	return err
 }
 
-func (c *Connection) closed() bool { return c.shut.Load() }
+func (c *Connection) closed() bool { return c.shut.Load() || c.from != nil && c.from.closed() }
 
 // host is what authenticators get of this connection.
 func (c *Connection) host() auth.Host {
@@ -312,7 +324,7 @@ func (c *Connection) host() auth.Host {
 		Connection: c.config.name,
 	}
 	if h.Connection == "" {
-		h.Connection = redact.URL(c.base)
+		h.Connection = c.shown()
 	}
 	return h
 }
@@ -334,6 +346,9 @@ func (c *Connection) Test(ctx context.Context) (TestResult, error) {
 	}
 	path, err := parsePath(c.config.testPath)
 	if err != nil {
+		return TestResult{}, err
+	}
+	if c, err = c.Resolve(ctx); err != nil {
 		return TestResult{}, err
 	}
 	began := time.Now()

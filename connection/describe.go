@@ -15,8 +15,10 @@ import (
 type Description struct {
 	Name, Description, DocsURL string
 
-	// BaseURL is without its query.
+	// BaseURL is without its query, and with its placeholders.
 	BaseURL string
+	// BaseHosts are the patterns of [WithBaseHosts], in their order.
+	BaseHosts []string
 	// Auth says how requests are authenticated, without the credential.
 	Auth string
 	// Headers are the names of the headers that go with every request, sorted.
@@ -78,7 +80,7 @@ func (c *Connection) Describe() Description {
 	d := Description{
 		Name: cfg.name, Description: cfg.description, DocsURL: cfg.docsURL,
 		TestPath:     beforeQuery(cfg.testPath),
-		BaseURL:      redact.URL(c.base),
+		BaseURL:      c.shown(),
 		Auth:         fmt.Sprintf("%T", cfg.auth),
 		Headers:      slices.Sorted(maps.Keys(cfg.header)),
 		InsecureHTTP: cfg.insecureHTTP,
@@ -101,6 +103,9 @@ func (c *Connection) Describe() Description {
 	} else {
 		d.Transport = fmt.Sprintf("%T", c.pool.custom)
 		d.Timeouts.Dial, d.Timeouts.TLSHandshake, d.Timeouts.ResponseHeader = 0, 0, 0
+	}
+	for _, p := range cfg.baseHosts {
+		d.BaseHosts = append(d.BaseHosts, p.String())
 	}
 	for o := range c.trusted {
 		d.TrustedOrigins = append(d.TrustedOrigins, o.String())
@@ -190,6 +195,7 @@ func (d Description) String() string {
 	line("description", d.Description)
 	line("docs", d.DocsURL)
 	line("base URL", d.BaseURL)
+	line("base hosts", strings.Join(d.BaseHosts, ", "))
 	line("auth", d.Auth)
 	line("headers", strings.Join(d.Headers, ", "))
 	line("trusted origins", strings.Join(d.TrustedOrigins, ", "))
@@ -235,7 +241,7 @@ func limitText(d time.Duration) string {
 }
 
 // String returns a text for people: the base URL, without its query. For programs there is [Connection.BaseURL].
-func (c *Connection) String() string { return "connection to " + redact.URL(c.base) }
+func (c *Connection) String() string { return "connection to " + c.shown() }
 
 // Format writes String for every verb, and not what the connection is made of.
 func (c *Connection) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }

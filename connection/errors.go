@@ -43,7 +43,8 @@ const optionURL = "URL"
 func (e *OptionError) Error() string { return fmt.Sprintf("connection: %s: %v", e.Option, e.Err) }
 func (e *OptionError) Unwrap() error { return e.Err }
 
-// OriginError means that a URL lies outside the connection's origins. Nothing was sent.
+// OriginError means that a URL lies outside the connection's origins, or that a host is none of [WithBaseHosts].
+// Nothing was sent.
 type OriginError struct {
 	// Origin is the foreign origin, Home the connection's own.
 	Origin, Home string

@@ -84,9 +84,9 @@ func exchangeOf(req *http.Request) *Exchange {
 // Send sends a call through the pipeline. The Exchange is never nil. On success its Response is set, and the caller
 // closes the Exchange. A response of any status is a success.
 //
-// Errors are [*OptionError], [*OriginError], [ErrInsecure], [ErrClosed], [*RedirectError], [*TimeoutError],
-// [*RetryError], [*RateLimitError], [*TransportError], *auth.Error, [ErrNotReplayable], what the request body could not
-// be opened for, and the cause of the context's end.
+// Errors are [*OptionError], [*OriginError], [*BaseError], [ErrInsecure], [ErrClosed], [*RedirectError],
+// [*TimeoutError], [*RetryError], [*RateLimitError], [*TransportError], *auth.Error, [ErrNotReplayable], what the
+// request body could not be opened for, and the cause of the context's end.
 func (c *Connection) Send(ctx context.Context, call Call) (*Exchange, error) {
 	x := &Exchange{conn: c, call: call, ctx: ctx}
 	ok := false
@@ -118,16 +118,21 @@ func (x *Exchange) refused() {
 
 // prepare works out the policy of the call and builds its request.
 func (x *Exchange) prepare() error {
-	cfg := &x.conn.config
-	x.limits, x.retry, x.auth = cfg.timeouts, &cfg.retry, &x.conn.auth
 	switch {
 	case x.ctx == nil:
-		return &OptionError{Option: "context", Err: errors.New("it is nil: use context.Background()")}
+		return errNoContext
 	case x.conn.base == nil:
 		return errUnmade
 	case x.conn.closed():
 		return ErrClosed
 	}
+	conn, err := x.conn.Resolve(x.ctx)
+	if err != nil {
+		return err
+	}
+	x.conn = conn
+	cfg := &conn.config
+	x.limits, x.retry, x.auth = cfg.timeouts, &cfg.retry, &conn.auth
 	if err := x.call.validate(); err != nil {
 		return err
 	}

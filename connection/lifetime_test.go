@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -75,6 +76,12 @@ func (d *dialTimes) dialContext(ctx context.Context, network, addr string) (net.
 	return d.dial(ctx, network, addr)
 }
 
+func (d *dialTimes) all() []time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.made)
+}
+
 func TestMaxConnLifetime(t *testing.T) {
 	t.Parallel()
 	bothVersions(t, "J9 no request goes out on a connection that is too old",
@@ -89,7 +96,7 @@ func TestMaxConnLifetime(t *testing.T) {
 					t.Fatal(err)
 				}
 				used := s.Requests()[i].Conn
-				if age := time.Since(dials.made[used-1]); age > lifetime {
+				if age := time.Since(dials.all()[used-1]); age > lifetime {
 					t.Errorf("request %d went out on a connection of %v", i, age)
 				}
 				if got := s.OpenConns(); got > 1 {
@@ -140,8 +147,9 @@ func TestMaxConnLifetime(t *testing.T) {
 			time.Sleep(time.Minute)
 			began := time.Now()
 			volley(t, conn, 200)
+			made := dials.all()
 			for _, req := range s.Requests()[200:] {
-				if dials.made[req.Conn-1].Before(began) {
+				if made[req.Conn-1].Before(began) {
 					t.Fatalf("a request came on connection %d, of %d that are too old", req.Conn, first)
 				}
 			}

@@ -73,7 +73,8 @@ func stands(text, value string) bool {
 }
 
 // CheckLink returns an [*OriginError] unless what was sent to one URL may be sent to the other: both are of one origin,
-// or of the connection's. [Exchange.Link] has done so already.
+// or of the connection's. [Exchange.Link] has done so already. Where the base URL has placeholders, what
+// [Connection.Resolve] returns is to be asked.
 func (c *Connection) CheckLink(from, to *url.URL) error {
 	if c.together(from, to) {
 		return nil

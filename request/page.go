@@ -88,6 +88,12 @@ type pageRun[T any] struct {
 type digest [sha256.Size]byte
 
 func (r *pageRun[T]) run(ctx context.Context, yield func(*Page[T], error) bool) {
+	first, err := r.first.resolved(ctx) // once: all pages are of one host
+	if err != nil {
+		yield(nil, err)
+		return
+	}
+	r.first = *first
 	for number := 1; ; number++ {
 		b, err := r.request()
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/internal/field"
 	"github.com/restconn/restconn/internal/redact"
@@ -29,6 +30,27 @@ func (b *Builder) connected() error {
 	return nil
 }
 
+// resolved returns the builder for calls with ctx: where the base URL has placeholders, they are filled in.
+func (b *Builder) resolved(ctx context.Context) (*Builder, error) {
+	if err := b.connected(); err != nil {
+		return nil, b.wrong(err)
+	}
+	conn, err := b.conn.Resolve(ctx)
+	switch {
+	case err == nil && conn == b.conn:
+		return b, nil
+	case err != nil:
+		stage := StageBuild
+		if _, isAuth := errors.AsType[*auth.Error](err); isAuth || isContext(err) {
+			stage = stageOf(err, 1)
+		}
+		return nil, b.unsent(stage, err)
+	}
+	own := *b
+	own.conn = conn
+	return &own, nil
+}
+
 // sent is an exchange that has a response.
 type sent struct {
 	*connection.Exchange
@@ -44,6 +66,10 @@ func (s sent) Close() {
 
 // sendAccept is send with an Accept header, which that of the request or of the connection overrides.
 func (b *Builder) sendAccept(ctx context.Context, accept string) (sent, error) {
+	b, err := b.resolved(ctx)
+	if err != nil {
+		return sent{}, err
+	}
 	call, err := b.call(ctx)
 	if err != nil {
 		return sent{}, b.wrong(err)

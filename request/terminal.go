@@ -89,9 +89,13 @@ func (b Builder) Request(ctx context.Context) (*http.Request, error) {
 		return nil, b.wrong(errors.New("an *http.Request cannot carry Auth, Retry, Timeouts, MaxRedirects, Debug, " +
 			"InsecureSkipVerify, ExpectStatus or Check: use another terminal, or a connection derived with With"))
 	}
-	call, err := b.call(ctx)
+	resolved, err := b.resolved(ctx)
 	if err != nil {
-		return nil, b.wrong(err)
+		return nil, err
+	}
+	call, err := resolved.call(ctx)
+	if err != nil {
+		return nil, resolved.wrong(err)
 	}
 	track(b.effective().progress, &call)
 	path := redact.SecretPath{Shown: call.ShownPath, Secrets: call.Secrets}

@@ -48,14 +48,6 @@ func TestS53Revoke(t *testing.T) {
 			}
 		})
 	}
-	t.Run("S53 a busy server says when to try again", func(t *testing.T) {
-		t.Parallel()
-		s := serve(t, connectiontest.Status(503).Header("Retry-After", "9"))
-		err := oauth2flow.Revoke(t.Context(), revocable(s), secrets.Static("t0"), "")
-		e := as[*oauth2flow.Error](t, err)
-		equal(t, "status and delay", []any{e.Status, e.RetryAfter}, []any{503, 9 * time.Second})
-		equal(t, "body", body(t, s), "token=t0")
-	})
 	t.Run("a code of the answer", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, connectiontest.JSON(400, object{"error": "unsupported_token_type"}))

@@ -1,0 +1,132 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/auth/tokenstore"
+	"github.com/restconn/restconn/connection"
+	"github.com/restconn/restconn/connection/connectiontest"
+	"github.com/restconn/restconn/request"
+	"github.com/restconn/restconn/secrets"
+)
+
+// signedIn is a grant that a login begins, and that renews nothing.
+type signedIn struct{ calls int }
+
+func (g *signedIn) Obtain(context.Context, *auth.Token) (*auth.Token, error) {
+	g.calls++
+	return nil, auth.ErrLoginRequired
+}
+
+func (*signedIn) Traits() auth.Traits { return auth.Traits{Interactive: true, Config: "signed in"} }
+
+// wantLogin wants the error that a login of that user is required, with the grant that begins it.
+func wantLogin(t *testing.T, err error, g auth.Grant, subject string) {
+	t.Helper()
+	login, ok := errors.AsType[*auth.LoginRequiredError](err)
+	switch {
+	case !ok || !errors.Is(err, auth.ErrLoginRequired):
+		t.Errorf("error is %v, want a LoginRequiredError", err)
+	case login.Key != auth.Key{Connection: "x", Subject: subject, Config: "signed in"}:
+		t.Errorf("key is %v", login.Key)
+	case login.Grant != g:
+		t.Errorf("grant is %v", login.Grant)
+	}
+}
+
+func TestLoginRequired(t *testing.T) {
+	t.Parallel()
+	bubble(t, "S46 a login of ann is hers alone, on one connection", func(t *testing.T) {
+		g, store := &signedIn{}, tokenstore.NewMemory()
+		m := manage(t, g, auth.KeepIn(store, "x"), auth.PerSubject())
+		elsewhere := manage(t, g, auth.KeepIn(store, "x"), auth.PerSubject())
+		srv := connectiontest.NewServer(t, connectiontest.Status(204))
+		conn := connect(t, srv, connection.WithAuth(auth.Bearer(m)))
+		ann, bob := auth.WithSubject(t.Context(), "ann"), auth.WithSubject(t.Context(), "bob")
+		send := func(ctx context.Context) error { return request.Get(conn, "/x").Exec(ctx) }
+		login := func(m *auth.Manager, ctx context.Context, text string) {
+			t.Helper()
+			if err := m.Set(ctx, &auth.Token{Value: secrets.Static(text), Expiry: time.Now().Add(time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+
+		for who, ctx := range map[string]context.Context{"ann": ann, "bob": bob} {
+			_, err := m.Token(ctx, auth.Want{})
+			wantLogin(t, err, g, who)
+			_, err = m.Renew(ctx)
+			wantLogin(t, err, g, who)
+			_, err = m.Extras(ctx)
+			wantLogin(t, err, g, who)
+			err = send(ctx)
+			wantLogin(t, err, g, who)
+			if !errors.Is(err, request.StageAuth) {
+				t.Errorf("error is %v, want one of StageAuth", err)
+			}
+		}
+		login(m, ann, "of-ann")
+		for range 3 { // hers is cached by now
+			if err := send(ann); err != nil {
+				t.Error(err)
+			}
+			wantLogin(t, send(bob), g, "bob")
+			time.Sleep(10 * time.Second)
+		}
+		login(elsewhere, bob, "of-bob") // in another process
+		time.Sleep(time.Minute)
+		for _, ctx := range []context.Context{bob, ann} {
+			if err := send(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := send(t.Context()); !errors.Is(err, auth.ErrNoSubject) {
+			t.Errorf("error is %v, want ErrNoSubject", err)
+		}
+		if err := m.Forget(ann); err != nil {
+			t.Error(err)
+		}
+		wantLogin(t, send(ann), g, "ann")
+		if err := send(bob); err != nil {
+			t.Error(err)
+		}
+		var got []string
+		for _, req := range srv.Requests() {
+			got = append(got, req.Header.Get("Authorization"))
+		}
+		want := []string{"Bearer of-ann", "Bearer of-ann", "Bearer of-ann", "Bearer of-bob", "Bearer of-ann", "Bearer of-bob"}
+		if len(got) != len(want) {
+			t.Fatalf("sent %q, want %q", got, want)
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("request %d had %q, want %q", i, got[i], want[i])
+			}
+		}
+	})
+}
+
+func TestManagerExtras(t *testing.T) {
+	t.Parallel()
+	g := auth.GrantFunc(func(ctx context.Context, _ *auth.Token) (*auth.Token, error) {
+		return &auth.Token{
+			Value: secrets.Static("t"), Extra: map[string]secrets.Value{"host": secrets.Static(auth.Subject(ctx) + ".test")},
+		}, nil
+	})
+	m := manage(t, g, auth.PerSubject())
+	for _, who := range []string{"ann", "bob"} {
+		for range 2 {
+			got, err := m.Extras(auth.WithSubject(t.Context(), who))
+			if err != nil || len(got) != 1 || got["host"] != who+".test" {
+				t.Errorf("%s has %v, and the error %v", who, got, err)
+			}
+			got["host"] = "changed" // it is the caller's
+		}
+	}
+	if _, err := m.Extras(t.Context()); !errors.Is(err, auth.ErrNoSubject) {
+		t.Errorf("error is %v, want ErrNoSubject", err)
+	}
+}
