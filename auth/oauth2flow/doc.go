@@ -10,12 +10,30 @@
 //	tokens := auth.Manage(oauth2flow.ClientCredentials(client))
 //	conn, err := connection.New(url, connection.WithAuth(auth.Bearer(tokens)))
 //
-// The flows without a user are [ClientCredentials], [Password], [Refresh], [Assertion], [TokenExchange] and
-// [CustomGrant]. [Introspect] and [Revoke] ask about a token and end it.
+// The flows without a user are [ClientCredentials], [Password], [Refresh], [Assertion], [SelfSigned], [TokenExchange]
+// and [CustomGrant]; [OAuth2Grant] is one of golang.org/x/oauth2. [Introspect] and [Revoke] ask about a token and end
+// it.
 //
-// Those with a user are [AuthorizationCode], for web applications and, by its Loopback, for programs on the user's
-// machine, and [DeviceCode]. A login is the caller's to begin; its token goes to auth.Manager.Set, and is renewed
-// from then on.
+// Those with a user are [AuthorizationCode] and [DeviceCode].
+//
+// # Logins
+//
+// A login is the caller's to begin, and there are four ways to take one to its end:
+//
+//   - [WebLogin] is a handler for a web application;
+//   - [AuthorizationCode.Begin] and [AuthorizationCode.Complete] are for one with pages of its own;
+//   - [AuthorizationCode.Loopback] is for a program on the user's machine, with package auth/browser to open the
+//     browser;
+//   - [DeviceCode.Begin] and [DeviceCode.Wait] are for a program without a browser.
+//
+// The token goes to [auth.Manager.Set], by [Web].Tokens or by the caller, and is renewed from then on. Where only a
+// login can help, calls fail with an [*auth.LoginRequiredError] or an [*auth.StepUpError]; for the latter,
+// [LoginStepUp] asks for what is missing.
+//
+// With the authorization code, a login is good for ten minutes and for one answer, and it is bound to its browser by
+// [Login].Browser, to the client, and to the user that [auth.WithSubject] names. [PendingStore] lets an application of
+// several processes share those under way. Package auth/oidc makes a login one of OpenID Connect, and auth/provider
+// knows what some services want.
 //
 // # Calls
 //
@@ -36,7 +54,9 @@
 //
 // # Errors
 //
-// What the server refuses is an [*Error], which matches [auth.ErrInvalidGrant] or [auth.ErrClientRejected] if a
-// repetition would be refused as well. What is no answer of a token endpoint is an [*AnswerError]. No error holds a
-// secret, or more of the answer than its code and the beginning of its description.
+// What the server refuses at a token endpoint is an [*Error], which matches [auth.ErrInvalidGrant] or
+// [auth.ErrClientRejected] if a repetition would be refused as well. What is no answer of a token endpoint is an
+// [*AnswerError]. What it refuses in the browser is a [*CallbackError], and an answer that the browser should not have
+// brought is [ErrState], [ErrIssuer] or [ErrCallback]. No error holds a secret, or more of the answer than its code and
+// the beginning of its description.
 package oauth2flow

@@ -104,12 +104,14 @@ func (l *Loopback) land(ctx context.Context, listener net.Listener, page *landin
 		_ = server.Close()
 		<-served
 	}()
-	answer, err := l.await(ctx, page.login, page.answers)
+	until, cancel := context.WithDeadline(ctx, page.login.Expires)
+	defer cancel() // only now: what Open has started shows the page
+	answer, err := l.await(until, page.login, page.answers)
 	if err != nil {
 		return nil, err
 	}
-	shown, cancel := context.WithTimeout(ctx, loopbackClose)
-	defer cancel()
+	shown, done := context.WithTimeout(ctx, loopbackClose)
+	defer done()
 	t, err := page.code.Complete(ctx, answer, page.login.Browser)
 	select {
 	case <-page.shown:
@@ -127,8 +129,6 @@ func (c *AuthorizationCode) drop(ctx context.Context, login *Login) {
 
 // await shows the URL, and waits for the answer.
 func (l *Loopback) await(ctx context.Context, login *Login, answers <-chan url.Values) (url.Values, error) {
-	ctx, cancel := context.WithDeadline(ctx, login.Expires)
-	defer cancel()
 	opened := make(chan error, 1)
 	go func() { // what opens a browser may wait for its end
 		_, err := flight.Catch(func() (struct{}, error) { return struct{}{}, l.Open(ctx, login) })

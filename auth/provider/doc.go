@@ -17,9 +17,9 @@
 //
 // # What is filled in
 //
-// What the caller has set stays. Params, Names and Header are filled in name by name. Scopes are the caller's, those
-// that ask for a refresh token, such as offline_access, among them. What a preset says can be changed afterwards:
-// [Provider.Client] and [Provider.Authorization] return values.
+// What the caller has set stays. Params, Names and AnswerNames are filled in name by name. Scopes are the caller's,
+// those that ask for a refresh token, such as offline_access, among them. What a preset says can be changed
+// afterwards: [Provider.Client] and [Provider.Authorization] return values.
 //
 // How a client authenticates is data, too, and nothing is tried out: in the header where a service wants that, and in
 // the body everywhere else, [oauth2flow.InBody] being what most services take that say nothing.

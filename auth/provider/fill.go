@@ -34,8 +34,9 @@ func (p Provider) NewDeviceCode(c oauth2flow.Client) *oauth2flow.DeviceCode {
 // them as the standard has it (RFC 6750, section 2.1).
 func (p Provider) BearerOptions() []auth.BearerOption { return slices.Clone(p.preset.send) }
 
-// Client returns c with what it leaves empty. A caller with a TokenURL of his own gets none of the other URLs: tokens
-// of his server are not sent to another. A preset of JSON cannot be told from a caller that wants a form.
+// Client returns c with what it leaves empty. If c has a TokenURL, no other URL is filled in either: tokens of one
+// server are not sent to another. Where the service takes JSON, c cannot choose [oauth2flow.Form], which is the zero
+// value: set it in what Client returns.
 func (p Provider) Client(c oauth2flow.Client) oauth2flow.Client {
 	own := p.preset.client
 	if c.TokenURL == "" {
@@ -43,7 +44,7 @@ func (p Provider) Client(c oauth2flow.Client) oauth2flow.Client {
 		c.RefreshURL = cmp.Or(c.RefreshURL, p.url(own.RefreshURL))
 		c.RevocationURL = cmp.Or(c.RevocationURL, p.url(own.RevocationURL))
 	}
-	if p.preset.at.AuthStyle == oauth2.AuthStyleInHeader && c.Secret != nil && isUnset(c.Auth) {
+	if p.preset.at.AuthStyle == oauth2.AuthStyleInHeader && c.Secret != nil && c.Auth.IsZero() {
 		c.Auth = oauth2flow.InHeader()
 	}
 	c.ScopeSeparator = cmp.Or(c.ScopeSeparator, own.ScopeSeparator)
@@ -58,7 +59,8 @@ func (p Provider) Client(c oauth2flow.Client) oauth2flow.Client {
 	return c
 }
 
-// Authorization returns a with what it leaves empty.
+// Authorization returns a with what it leaves empty. PKCE may be [oauth2flow.PKCENone] then, with which a client that
+// does not authenticate is not valid: [Provider.NewAuthorizationCode] keeps PKCE for it.
 func (p Provider) Authorization(a oauth2flow.Authorization) oauth2flow.Authorization {
 	own := p.preset.authorization
 	a.URL = cmp.Or(a.URL, p.url(p.preset.at.AuthURL))
@@ -79,13 +81,11 @@ func (p Provider) Authorization(a oauth2flow.Authorization) oauth2flow.Authoriza
 
 // authenticates reports whether a client proves who it is.
 func authenticates(c oauth2flow.Client) bool {
-	if isUnset(c.Auth) {
+	if c.Auth.IsZero() {
 		return c.Secret != nil
 	}
 	return c.Auth.String() != oauth2flow.PublicClient().String()
 }
-
-func isUnset(a oauth2flow.ClientAuth) bool { return a.String() == oauth2flow.ClientAuth{}.String() }
 
 // withParams returns parameters, and those of the preset whose names none of them has.
 func withParams(given, preset oauth2flow.Params) oauth2flow.Params {

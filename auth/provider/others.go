@@ -5,9 +5,9 @@ import (
 	"github.com/restconn/restconn/auth/oauth2flow"
 )
 
-// subdomain is the parameter of a service that gives each customer a host of his own.
+// subdomain is the parameter of a service that gives each customer a host of its own.
 func subdomain(name, suffix string) []parameter {
-	return []parameter{{name: name, check: isLabel, suffix: suffix}}
+	return []parameter{{name: name, check: checkLabel, suffix: suffix}}
 }
 
 // idAs is another name of the client id.
@@ -85,7 +85,7 @@ var others = []preset{ //nolint:gochecknoglobals // never changed
 		name: "netsuite", at: at(
 			"https://{account}.app.netsuite.com/app/login/oauth2/authorize.nl",
 			"https://{account}.suitetalk.api.netsuite.com/services/rest/auth/oauth2/v1/token"),
-		parameters: []parameter{{name: "account", check: isLabel}},
+		parameters: []parameter{{name: "account", check: checkLabel}},
 	},
 	{
 		name:          "notion",
@@ -112,7 +112,7 @@ var others = []preset{ //nolint:gochecknoglobals // never changed
 	{
 		name: "salesforce", at: at("https://{domain}/services/oauth2/authorize", "https://{domain}/services/oauth2/token"),
 		parameters: []parameter{{
-			name: "domain", check: isHost, suffix: ".my.salesforce.com", standard: "login.salesforce.com",
+			name: "domain", check: checkHost, suffix: ".my.salesforce.com", fallback: "login.salesforce.com",
 		}},
 		// developer.salesforce.com/docs/platform/mobile-sdk/guide/oauth-revoking-tokens.html
 		client: oauth2flow.Client{RevocationURL: "https://{domain}/services/oauth2/revoke"},

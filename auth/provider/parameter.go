@@ -12,14 +12,14 @@ type parameter struct {
 	check func(value string) error
 	// suffix stands behind a value, such as ".myshopify.com".
 	suffix string
-	// standard takes the place of value and suffix where there is no value; if it is empty, there has to be one.
-	standard string
+	// fallback takes the place of value and suffix where there is no value; if it is empty, there has to be one.
+	fallback string
 }
 
 // expand returns what stands in the URLs.
 func (p parameter) expand(value string) string {
 	if value == "" {
-		return p.standard
+		return p.fallback
 	}
 	return value + p.suffix
 }
@@ -35,8 +35,8 @@ var (
 	errSegment = errors.New("it has other characters than letters, digits, hyphens and underscores")
 )
 
-// isLabel accepts one label of a host name (RFC 1123, section 2.1).
-func isLabel(value string) error {
+// checkLabel accepts one label of a host name (RFC 1123, section 2.1).
+func checkLabel(value string) error {
 	ends := strings.HasPrefix(value, "-") || strings.HasSuffix(value, "-")
 	if value == "" || len(value) > mostLabel || ends || strings.ContainsFunc(value, isNoLabel) {
 		return errLabel
@@ -44,21 +44,21 @@ func isLabel(value string) error {
 	return nil
 }
 
-// isHost accepts labels with dots between.
-func isHost(value string) error {
+// checkHost accepts labels with dots between.
+func checkHost(value string) error {
 	if len(value) > mostHost {
 		return errHost
 	}
 	for label := range strings.SplitSeq(value, ".") {
-		if isLabel(label) != nil {
+		if checkLabel(label) != nil {
 			return errHost
 		}
 	}
 	return nil
 }
 
-// isSegment accepts what stands for itself in a path.
-func isSegment(value string) error {
+// checkSegment accepts what stands for itself in a path.
+func checkSegment(value string) error {
 	noSegment := func(r rune) bool { return r != '_' && isNoLabel(r) }
 	if value == "" || len(value) > mostHost || strings.ContainsFunc(value, noSegment) {
 		return errSegment

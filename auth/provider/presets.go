@@ -36,8 +36,19 @@ func entra(base string) oauth2.Endpoint {
 // known are those whose endpoints x/oauth2 has. Nokia Health, which is Withings now, and HipChat have ended.
 var known = []preset{ //nolint:gochecknoglobals // never changed
 	{name: "amazon", at: endpoints.Amazon},
+	{
+		name: "amazon-cognito", at: at( // endpoints.AWSCognito
+			"https://{domain}.auth.{region}.amazoncognito.com/oauth2/authorize",
+			"https://{domain}.auth.{region}.amazoncognito.com/oauth2/token"),
+		parameters: []parameter{{name: "domain", check: checkLabel}, {name: "region", check: checkLabel}},
+	},
 	{name: "apple", at: endpoints.Apple},
 	{name: "asana", at: endpoints.Asana},
+	{
+		name: "asgardeo", at: at( // endpoints.AsgardeoEndpoint
+			"https://api.asgardeo.io/t/{tenant}/oauth2/authorize", "https://api.asgardeo.io/t/{tenant}/oauth2/token"),
+		parameters: []parameter{{name: "tenant", check: checkLabel}},
+	},
 	{name: "badgr", at: endpoints.Badgr},
 	{name: "battlenet", at: endpoints.Battlenet},
 	{name: "bitbucket", at: endpoints.Bitbucket},
@@ -45,7 +56,7 @@ var known = []preset{ //nolint:gochecknoglobals // never changed
 	{name: "coinbase", at: endpoints.Coinbase},
 	{
 		name: "discord", at: endpoints.Discord,
-		// logto.io/oauth-providers-explorer/discord
+		// discord.com/developers/docs/topics/oauth2
 		client: oauth2flow.Client{RevocationURL: "https://discord.com/api/oauth2/token/revoke"},
 	},
 	{
@@ -54,7 +65,7 @@ var known = []preset{ //nolint:gochecknoglobals // never changed
 		authorization: oauth2flow.Authorization{Params: oauth2flow.NewParams("token_access_type", "offline")},
 	},
 	// developer.ebay.com/api-docs/static/oauth-auth-code-grant-request.html; NG ebay
-	{name: "ebay", at: inHeader(endpoints.Endpoint)},
+	{name: "ebay", at: inHeader(endpoints.Endpoint)}, // which is that of eBay
 	{name: "facebook", at: endpoints.Facebook},
 	{
 		name: "fitbit", at: inHeader(endpoints.Fitbit), // NG fitbit
@@ -91,13 +102,13 @@ var known = []preset{ //nolint:gochecknoglobals // never changed
 	{name: "mediamath-sandbox", at: endpoints.MediaMathSandbox},
 	{
 		name: "microsoft", at: entra("https://login.microsoftonline.com/{tenant}"), // endpoints.AzureAD
-		parameters: []parameter{{name: "tenant", check: isHost, standard: "common"}},
+		parameters: []parameter{{name: "tenant", check: checkHost, fallback: "common"}},
 	},
 	{
 		name: "microsoft-b2c", at: at( // endpoints.AzureADB2CEndpoint
 			"https://{tenant}.b2clogin.com/{tenant}.onmicrosoft.com/{policy}/oauth2/v2.0/authorize",
 			"https://{tenant}.b2clogin.com/{tenant}.onmicrosoft.com/{policy}/oauth2/v2.0/token"),
-		parameters: []parameter{{name: "tenant", check: isLabel}, {name: "policy", check: isSegment}},
+		parameters: []parameter{{name: "tenant", check: checkLabel}, {name: "policy", check: checkSegment}},
 	},
 	{name: "microsoft-live", at: endpoints.Microsoft},
 	{name: "naver", at: endpoints.Naver},
@@ -116,7 +127,7 @@ var known = []preset{ //nolint:gochecknoglobals // never changed
 	{
 		name:       "shopify", // endpoints.Shopify
 		at:         at("https://{shop}/admin/oauth/authorize", "https://{shop}/admin/oauth/access_token"),
-		parameters: []parameter{{name: "shop", check: isLabel, suffix: ".myshopify.com"}},
+		parameters: []parameter{{name: "shop", check: checkLabel, suffix: ".myshopify.com"}},
 		// A token that ends, and a refresh token: NG shopify, also for the header.
 		client: oauth2flow.Client{Params: oauth2flow.NewParams("expiring", "1")},
 		send:   []auth.BearerOption{auth.InHeader("X-Shopify-Access-Token"), auth.NoPrefix()},
@@ -151,16 +162,5 @@ var known = []preset{ //nolint:gochecknoglobals // never changed
 		// Scopes: NG zoom. Client authentication and revocation: developers.qodex.ai/zoom-public, "Revoke an access token".
 		name: "zoom", at: inHeader(endpoints.Zoom),
 		client: oauth2flow.Client{ScopeSeparator: ",", RevocationURL: "https://zoom.us/oauth/revoke"},
-	},
-	{
-		name: "asgardeo", at: at( // endpoints.AsgardeoEndpoint
-			"https://api.asgardeo.io/t/{tenant}/oauth2/authorize", "https://api.asgardeo.io/t/{tenant}/oauth2/token"),
-		parameters: []parameter{{name: "tenant", check: isLabel}},
-	},
-	{
-		name: "amazon-cognito", at: at( // endpoints.AWSCognito
-			"https://{domain}.auth.{region}.amazoncognito.com/oauth2/authorize",
-			"https://{domain}.auth.{region}.amazoncognito.com/oauth2/token"),
-		parameters: []parameter{{name: "domain", check: isLabel}, {name: "region", check: isLabel}},
 	},
 }

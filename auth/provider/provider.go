@@ -94,7 +94,7 @@ func (p Provider) Validate() error {
 	for _, param := range p.preset.parameters {
 		value, ok := p.values[param.name]
 		switch {
-		case !ok && param.standard == "":
+		case !ok && param.fallback == "":
 			faults = append(faults, fmt.Errorf("provider: %s: there is no %s: set it by With", p.preset.name, param.name))
 		case ok && param.check(value) != nil:
 			faults = append(faults, fmt.Errorf("provider: %s: %s: %w", p.preset.name, param.name, param.check(value)))

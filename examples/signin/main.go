@@ -85,7 +85,7 @@ func run(ctx context.Context, out io.Writer, open openFunc) (err error) {
 	if !errors.Is(err, auth.ErrLoginRequired) {
 		return fmt.Errorf("another error than expected: %w", err)
 	}
-	fmt.Fprintln(out, "signed out: the server knows of", service.activeTokens(), "good tokens")
+	fmt.Fprintln(out, "signed out: the server knows of", service.idp.ActiveTokens(), "good tokens")
 	return nil
 }
 
@@ -118,7 +118,8 @@ func (s *signIn) call(ctx context.Context, call func() error) error {
 	if err != nil {
 		return err
 	}
-	// Forget revokes the token before, if there is one: it allows less, and nobody uses it any more.
+	// Forget revokes the token before, if there is one: it allows less, and nobody uses it any more. At a server that
+	// revokes all tokens of the user by that, Forget has to come before the login.
 	if err := errors.Join(s.tokens.Forget(ctx), s.tokens.Set(ctx, token)); err != nil {
 		return err
 	}

@@ -57,9 +57,6 @@ func (s *service) close() {
 
 func (s *service) issuer() string { return s.server.URL }
 
-// activeTokens returns how many access tokens the authorization server would still accept.
-func (s *service) activeTokens() int { return s.idp.ActiveTokens() }
-
 func (s *service) list(w http.ResponseWriter, req *http.Request) {
 	if access, ok := s.idp.Check(w, req, testidp.Need{Scopes: []string{scopeRead}}); ok {
 		s.answer(w, access)

@@ -42,7 +42,7 @@ func (a *app) begin(w http.ResponseWriter, req *http.Request) {
 	http.Redirect(w, req, "/", http.StatusSeeOther)
 }
 
-// user returns who is signed in to the application: it is his token that is used.
+// user returns who is signed in to the application: whose token is used.
 func (a *app) user(req *http.Request) string {
 	cookie, err := req.Cookie(sessionCookie)
 	if err != nil {
@@ -60,7 +60,7 @@ type view struct {
 	Notes     Notes
 }
 
-// home shows the user's notes, if he has connected his account.
+// home shows the user's notes, if the account is connected.
 func (a *app) home(w http.ResponseWriter, req *http.Request) {
 	v := view{User: a.user(req)}
 	if v.User != "" {

@@ -1,6 +1,6 @@
-// Webapp is a web application whose users connect their accounts at another service. Each one signs in there, and sees
-// data of his own: one connection and one manager serve all of them, and the context of a request says for whom it is.
-// Who disconnects has his token revoked.
+// Webapp is a web application whose users connect their accounts at another service. They sign in there, and each sees
+// nobody else's data: one connection and one manager serve all of them, and the context of a request says for whom it
+// is. Disconnecting an account revokes its token.
 //
 // The authorization server and the API of the other service are in server.go, in-process on loopback addresses; ann and
 // bob have their names for passwords there. The URL of the application is printed, and it runs until it is interrupted.

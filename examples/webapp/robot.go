@@ -18,7 +18,7 @@ func robots(ctx context.Context, out io.Writer, site string, s *service) error {
 		ann.look, ann.signIn, ann.connect, // ann is first
 		bob.signIn, bob.connect, // bob sees nothing of hers
 		ann.look, ann.disconnect,
-		bob.look, // his account is as it was
+		bob.look, // whose account is as it was
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

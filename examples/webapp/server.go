@@ -45,7 +45,7 @@ func (s *service) close() {
 
 func (s *service) issuer() string { return s.server.URL }
 
-// notes is the API: everybody gets what is his.
+// notes is the API: everybody gets their own notes.
 func (s *service) notes(w http.ResponseWriter, req *http.Request) {
 	access, ok := s.idp.Check(w, req, testidp.Need{Scopes: []string{scope}})
 	if !ok {

@@ -66,7 +66,7 @@ func (s *Server) authorize(req *http.Request) *reply {
 	return s.begin(v, d).cookie(cookie)
 }
 
-// begin lets a visitor go as far as he can without being asked.
+// begin lets a visitor go as far as possible without being asked.
 func (s *Server) begin(v *visit, d *demand) *reply {
 	login := v.session.user == nil || d.asks(promptLogin) || d.asks(promptAccount) ||
 		d.hasMaxAge && time.Since(v.session.authenticated) >= d.maxAge ||

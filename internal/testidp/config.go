@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// Config is what a [Server] is made of. It is not changed, and not to be changed afterwards.
+// Config is what a [Server] is made of. What is in its slices is not to be changed while the server is used.
 type Config struct {
 	// Issuer is the issuer identifier. Its path, if it has one, is where the endpoints are.
-	Issuer  string
+	Issuer string
+	// Clients and Users are all that the server knows: nobody registers.
 	Clients []Client
 	Users   []User
 	// CodeLife is how long a code is good, a minute unless it is set.

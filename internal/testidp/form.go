@@ -10,8 +10,8 @@ import (
 
 // form is a form of a page.
 type form struct {
-	id, method, action string
-	fields             url.Values
+	id, action string
+	fields     url.Values
 }
 
 // readForm returns the first form of a page; nil if it has none. It reads pages like those of this package.
@@ -31,7 +31,7 @@ func readForm(body []byte) (*form, error) {
 		case xml.StartElement:
 			switch {
 			case t.Name.Local == "form" && f == nil:
-				f = &form{attr(t, "id"), attr(t, "method"), attr(t, "action"), url.Values{}}
+				f = &form{attr(t, "id"), attr(t, "action"), url.Values{}}
 			case t.Name.Local == "input" && f != nil && attr(t, "name") != "":
 				f.fields.Add(attr(t, "name"), attr(t, "value"))
 			}

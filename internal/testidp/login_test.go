@@ -165,8 +165,6 @@ func TestSession(t *testing.T) {
 		step("which the session has now", "", "acr_values", "mfa")
 		time.Sleep(8 * time.Hour)
 		step("the session is over, the consent is not", "login")
-		p.EndSessions()
-		step("all sessions are ended", "login")
 	})
 }
 

@@ -58,8 +58,6 @@ type protocolError struct {
 	code, text string
 }
 
-func (e *protocolError) Error() string { return e.code + ": " + e.text }
-
 func refused(code, text string) *protocolError {
 	return &protocolError{http.StatusBadRequest, code, text}
 }

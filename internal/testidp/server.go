@@ -91,14 +91,6 @@ func (s *Server) handle(pattern string, endpoint func(req *http.Request) *reply)
 // url returns the URL of an endpoint.
 func (s *Server) url(path string) string { return strings.TrimSuffix(s.config.Issuer, "/") + path }
 
-// EndSessions makes all browsers log in again, and ends all tokens.
-func (s *Server) EndSessions() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sessions, s.visits = table[*session]{}, table[*visit]{}
-	s.codes, s.access, s.refresh = table[*code]{}, table[*token]{}, table[*token]{}
-}
-
 // ActiveTokens returns how many access tokens are good.
 func (s *Server) ActiveTokens() int {
 	s.mu.Lock()
