@@ -130,3 +130,78 @@ func TestManagerExtras(t *testing.T) {
 		t.Errorf("error is %v, want ErrNoSubject", err)
 	}
 }
+
+// renewing is a grant whose refresh tokens the server does not know any more.
+type renewing struct{ signedIn }
+
+func (g *renewing) Obtain(_ context.Context, prev *auth.Token) (*auth.Token, error) {
+	g.calls++
+	if prev == nil || prev.Refresh.Reveal() == "" {
+		return nil, auth.ErrLoginRequired
+	}
+	return nil, auth.ErrInvalidGrant
+}
+
+func (*renewing) Traits() auth.Traits {
+	return auth.Traits{Interactive: true, OneTime: true, Config: "signed in"}
+}
+
+// Whoever asks second, in another process or after a restart, learns what the first one did.
+func TestLoginRequiredElsewhere(t *testing.T) {
+	t.Parallel()
+	both := func(t *testing.T, g auth.Grant) (one, two *auth.Manager, store auth.TokenStore) {
+		t.Helper()
+		store = tokenstore.NewMemory()
+		return manage(t, g, auth.KeepIn(store, "x"), auth.PerSubject()),
+			manage(t, g, auth.KeepIn(store, "x"), auth.PerSubject()), store
+	}
+	bubble(t, "nobody has logged in: no exchange, and nothing in the store", func(t *testing.T) {
+		g := new(renewing)
+		one, two, store := both(t, g)
+		bob := auth.WithSubject(t.Context(), "bob")
+		for _, m := range []*auth.Manager{one, two, one} {
+			_, err := m.Token(bob, auth.Want{})
+			wantLogin(t, err, g, "bob")
+		}
+		rec, err := store.Load(bob, auth.Key{Connection: "x", Subject: "bob", Config: "signed in"})
+		if err != nil || rec.Version != 0 || rec.InFlight || !rec.RetryAt.IsZero() || g.calls != 0 {
+			t.Errorf("record %v, error %v, %d exchanges", rec, err, g.calls)
+		}
+		if err := one.Set(bob, &auth.Token{Value: secrets.Static("t1"), Expiry: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second) // a browser is sent on to the other process
+		if _, err := two.Token(bob, auth.Want{}); err != nil {
+			t.Error(err)
+		}
+	})
+	bubble(t, "S51 the grant is lost: one exchange, and the others learn of it", func(t *testing.T) {
+		g := new(renewing)
+		one, two, _ := both(t, g)
+		bob := auth.WithSubject(t.Context(), "bob")
+		over := &auth.Token{
+			Value: secrets.Static("t1"), Refresh: secrets.Static("r1"), Expiry: time.Now().Add(-time.Second),
+		}
+		if err := one.Set(bob, over); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			for _, m := range []*auth.Manager{one, two} {
+				_, err := m.Token(bob, auth.Want{})
+				wantLogin(t, err, g, "bob")
+			}
+			time.Sleep(2 * time.Minute)
+		}
+		if g.calls != 1 {
+			t.Errorf("%d exchanges, want 1", g.calls)
+		}
+		over.Expiry = time.Now().Add(time.Hour)
+		if err := two.Set(bob, over); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if _, err := one.Token(bob, auth.Want{}); err != nil {
+			t.Error(err)
+		}
+	})
+}

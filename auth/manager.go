@@ -111,6 +111,9 @@ func (m *Manager) check() error {
 	return failAll("manager", faults...)
 }
 
+// IsPerSubject reports whether the manager keeps a token for each subject: see [PerSubject].
+func (m *Manager) IsPerSubject() bool { return m.perSubject }
+
 // Token implements [TokenSource].
 func (m *Manager) Token(ctx context.Context, want Want) (*Token, error) {
 	k, err := m.keeper(ctx)

@@ -66,7 +66,7 @@ const (
 
 const (
 	// lookAgain is how often the store is looked at for what a user has to bring.
-	lookAgain = 5 * time.Second
+	lookAgain = time.Second
 
 	firstRetry = 200 * time.Millisecond
 	maxRetry   = 5 * time.Second
@@ -209,6 +209,10 @@ func (r *renewal) exchange(ctx context.Context, cur *held) (*held, error) {
 	}
 	if r.throttled(cur, r.want, time.Now()) != nil {
 		return nil, errRefused
+	}
+	if r.isNobodys(cur, Record{}) {
+		r.told = true
+		return nil, errNobody
 	}
 	if err := r.obtain(ctx, r.previous(cur), false); err != nil {
 		r.giveUp(0, err)

@@ -16,9 +16,17 @@ var (
 	// errMoved says that the store has another record than the one that an exchange was made from.
 	errMoved = errors.New("the record was replaced meanwhile")
 
+	// errNobody says that a user has to log in for the first time, and errLostElsewhere that another process has found
+	// the grant to be lost.
+	errNobody        = fmt.Errorf("%w: there is none to renew", ErrLoginRequired)
+	errLostElsewhere = fmt.Errorf("%w: the grant is lost, as another exchange has found", ErrLoginRequired)
+
 	// errLeaseWait is the cause of the end of a wait for the lease.
 	errLeaseWait = errors.New("somebody else has held it for too long")
 )
+
+// never is the time of the next try where only a user can help. Stores can write it.
+var never = time.Date(9000, time.January, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // never changed
 
 // lostGrant remembers a record whose grant is lost, so that it is not tried again.
 type lostGrant struct {
@@ -43,6 +51,10 @@ func (r *renewal) shared(ctx context.Context, cur *held) (*held, error) {
 		}
 		if r.why != forced && r.throttled(cur, r.want, time.Now()) != nil {
 			return nil, errRefused
+		}
+		if r.isNobodys(cur, rec) { // there is nothing to try, and nothing that the others should wait for
+			r.told = true
+			return nil, errNobody
 		}
 		h, err = r.update(ctx, cur, rec)
 		switch {
@@ -80,8 +92,20 @@ func (r *renewal) find(rec Record, cur *held) (*held, error) {
 	return nil, r.failedElsewhere(rec)
 }
 
+// isNobodys reports whether it takes a user to get a token, because there is none that could be renewed.
+func (r *renewal) isNobodys(cur *held, rec Record) bool {
+	if !r.caller.grant.Traits().Interactive {
+		return false
+	}
+	prev, err := r.fromRecord(cur, rec)
+	return prev == nil && err == nil
+}
+
 // failedElsewhere returns an error if it is too early for another try after one of another process.
 func (r *renewal) failedElsewhere(rec Record) error {
+	if r.why != forced && r.caller.grant.Traits().Interactive && !rec.RetryAt.Before(never) {
+		return errLostElsewhere
+	}
 	if left := time.Until(rec.RetryAt); r.why == forced || left <= 0 || left > maxBackoff {
 		return nil
 	}
@@ -174,21 +198,30 @@ func (r *renewal) underLease(ctx context.Context, cur *held, live Record) (Recor
 		return live, err
 	}
 	if err := r.obtain(ctx, prev, live.InFlight); err != nil {
-		if permanent(err) && r.moved(ctx, live.Version) {
-			return live, errMoved
-		}
-		failure := r.failed(ctx, err)
-		if e, ok := errors.AsType[*RenewalError](failure); ok {
-			live.RetryAt = e.RetryAt
-		}
-		if errors.Is(err, ErrLoginRequired) { // the others need not learn it one after the other
-			live.RetryAt = time.Now().Add(maxBackoff)
-		}
-		live.InFlight = !permanent(err)
-		return live, failure
+		return r.noteFailure(ctx, live, err)
 	}
 	data, err := encodeToken(r.got, live.Data)
 	return Record{Data: data}, err
+}
+
+// noteFailure returns the record as the others have to see it after a failed exchange.
+func (r *renewal) noteFailure(ctx context.Context, live Record, err error) (Record, error) {
+	if permanent(err) && r.moved(ctx, live.Version) {
+		return live, errMoved
+	}
+	failure := r.failed(ctx, err)
+	e, hasTime := errors.AsType[*RenewalError](failure)
+	isLost := errors.Is(err, ErrLoginRequired)
+	switch {
+	case isLost && r.caller.grant.Traits().Interactive:
+		live.RetryAt = never
+	case isLost: // the others need not learn it one after the other
+		live.RetryAt = time.Now().Add(maxBackoff)
+	case hasTime:
+		live.RetryAt = e.RetryAt
+	}
+	live.InFlight = !permanent(err)
+	return live, failure
 }
 
 // moved reports whether the store has another record by now, as after a login that did not wait for the lease.

@@ -24,7 +24,8 @@ type Record struct {
 	Data []byte
 	// InFlight says that an exchange was begun and that nobody has told how it ended.
 	InFlight bool
-	// RetryAt is when the next exchange may be tried after a failed one; the zero time means at once.
+	// RetryAt is when the next exchange may be tried after a failed one; the zero time means at once. The year 9000 means
+	// never: only a login helps.
 	RetryAt time.Time
 }
 
