@@ -56,7 +56,7 @@ type Authorization struct { //nolint:recvcheck // callers have it as a value, gr
 	// Issuer is the issuer identifier of the server. An answer that names another one is refused (RFC 9207).
 	Issuer string
 	// RequireIssuer refuses answers that name none: for servers that announce it, and where one RedirectURI serves
-	// several servers.
+	// several servers. An ID token that the browser brings names one as well (RFC 9207, section 4).
 	RequireIssuer bool
 	// ResponseType is ResponseCode unless it is set. Those with an ID token need OpenID.
 	ResponseType ResponseType

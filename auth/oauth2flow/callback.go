@@ -88,6 +88,7 @@ func (c *AuthorizationCode) complete(
 type frontAnswer struct {
 	code, idToken string
 	state         string
+	issuer        string // what the ID token has to name, where nothing else does; "" otherwise
 	kept          map[string]secrets.Value
 }
 
@@ -116,6 +117,9 @@ func (c *AuthorizationCode) answer(
 		return nil, p, fmt.Errorf("%w: it brings a code, which was not asked for", ErrCallback)
 	case c.config.hasFrontToken() && (a.idToken == "" || len(a.idToken) > mostToken):
 		return nil, p, fmt.Errorf("%w: it has no id_token, or one of more than 64 KiB", ErrCallback)
+	}
+	if c.config.RequireIssuer && !callback.Has("iss") {
+		a.issuer = c.config.Issuer
 	}
 	a.kept, err = c.keep(callback)
 	return a, p, err
@@ -201,6 +205,9 @@ func (g *grant) ofFront(ctx context.Context, p *pending, a *frontAnswer) (t, fro
 	}
 	if err := g.openID.identify(ctx, t, nil, want); err != nil {
 		return nil, nil, fmt.Errorf("oauth2flow: %w", err)
+	}
+	if a.issuer != "" && t.Extra[ExtraIssuer].Reveal() != a.issuer {
+		return nil, nil, fmt.Errorf("oauth2flow: %w", ErrIssuer)
 	}
 	return t, t, nil
 }
@@ -290,11 +297,13 @@ func (c *AuthorizationCode) login(
 	return p, nil
 }
 
-// checkIssuer refuses the answer of another server (RFC 9207, section 2.4).
+// checkIssuer refuses the answer of another server (RFC 9207, section 2.4). Servers leave out the parameter where an ID
+// token names the issuer (section 4), which ofFront compares.
 func (c *AuthorizationCode) checkIssuer(callback url.Values) error {
 	issuer := callback.Get("iss")
+	named := callback.Has("iss") || c.config.hasFrontToken() && callback.Has(ExtraIDToken) && !callback.Has("error")
 	switch {
-	case !callback.Has("iss") && c.config.RequireIssuer:
+	case !named && c.config.RequireIssuer:
 		return fmt.Errorf("%w: it names none", ErrIssuer)
 	case callback.Has("iss") && c.config.Issuer != "" && issuer != c.config.Issuer:
 		return ErrIssuer

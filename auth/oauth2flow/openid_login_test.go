@@ -359,6 +359,75 @@ func TestOpenIDFrontChannel(t *testing.T) {
 }
 
 // The nonce is in the record that a process of any kind keeps, as the verifier is.
+// TestOpenIDIssuerIsRequired is about answers without the parameter iss, in which an ID token can name the issuer.
+func TestOpenIDIssuerIsRequired(t *testing.T) {
+	t.Parallel()
+	const (
+		issuer, own   = "https://idp.example.test", "id-token-of-ann"
+		evil, foreign = "https://evil.example.test", "id-token-of-ann-elsewhere"
+	)
+	required := func(_ *client, a *authorization) {
+		a.Issuer, a.RequireIssuer = issuer, true
+		a.OpenID.Verifier = issuers{own: issuer, foreign: evil}
+	}
+	for name, c := range map[string]struct {
+		kind oauth2flow.ResponseType
+		edit []string
+		want error
+	}{
+		"an ID token of the issuer": {kind: oauth2flow.ResponseIDToken},
+		"a code beside it":          {kind: oauth2flow.ResponseCodeIDToken, edit: []string{"code", "c0de"}},
+		"an ID token of another issuer": {
+			kind: oauth2flow.ResponseIDToken, edit: []string{"id_token", foreign}, want: oauth2flow.ErrIssuer,
+		},
+		"that and a code": {
+			kind: oauth2flow.ResponseCodeIDToken, edit: []string{"id_token", foreign, "code", "c0de"},
+			want: oauth2flow.ErrIssuer,
+		},
+		"another issuer beside it": {
+			kind: oauth2flow.ResponseIDToken, edit: []string{"iss", evil}, want: oauth2flow.ErrIssuer,
+		},
+		"an error, which nobody vouches for": {
+			kind: oauth2flow.ResponseIDToken, edit: []string{"error", "access_denied"}, want: oauth2flow.ErrIssuer,
+		},
+		"no ID token": {kind: oauth2flow.ResponseIDToken, edit: []string{"id_token", ""}, want: oauth2flow.ErrCallback},
+		"one that is not asked for": {
+			kind: oauth2flow.ResponseCode, edit: []string{"code", "c0de"}, want: oauth2flow.ErrIssuer,
+		},
+	} {
+		t.Run("F6 S8 "+name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, answered("t1", "", own))
+			code, _ := openID(s, required, ofKind(c.kind))
+			login, asked := asksFor(t, code)
+			answer := url.Values{"state": asked["state"], "id_token": {own}}
+			for i := 0; i < len(c.edit); i += 2 {
+				answer.Set(c.edit[i], c.edit[i+1])
+			}
+			_, err := code.Complete(t.Context(), answer, login.Browser)
+			if !errors.Is(err, c.want) {
+				t.Errorf("error %v, want %v", err, c.want)
+			}
+			if n := len(s.Requests()); c.want != nil && n != 0 {
+				t.Errorf("there were %d token calls", n)
+			}
+		})
+	}
+}
+
+// issuers are those of ID tokens, each of which is Ann's.
+type issuers map[string]string
+
+func (all issuers) VerifyIDToken(
+	_ context.Context, token secrets.Value, _ oauth2flow.IDTokenWant,
+) (*oauth2flow.IDToken, error) {
+	issuer, ok := all[token.Reveal()]
+	if !ok {
+		return nil, errIDToken
+	}
+	return &oauth2flow.IDToken{Issuer: issuer, Subject: "ann", Expiry: idExpiry()}, nil
+}
+
 func TestOpenIDNonceIsPending(t *testing.T) {
 	t.Parallel()
 	s, store := serve(t, answered("t1", "", "idp/ann")), oauth2flow.NewPendingMemory()

@@ -35,6 +35,8 @@ type forms struct {
 	refuses  bool              // the user refuses what the provider asks
 	refused  bool              // and has done so
 	text     string            // of the last page
+	logins   int               // how often a password was asked for
+	posted   url.Values        // what the provider has it post elsewhere; nil for nothing
 }
 
 // newForms returns a browser for users of a provider.
@@ -51,14 +53,17 @@ func newForms(t *testing.T, provider *servers.Server) *forms {
 
 // login implements [browser].
 func (b *forms) login(ctx context.Context, target, user string) (*url.URL, error) {
-	b.fields["login"], b.fields["password"] = user, "any"
+	b.fields["login"], b.fields["password"], b.posted = user, "any", nil
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	for range 20 {
 		if err != nil {
 			return nil, err
 		}
 		if req.URL.Scheme+"://"+req.URL.Host != b.provider {
-			return req.URL, nil
+			if err = req.ParseForm(); req.Method == http.MethodPost {
+				b.posted = req.PostForm
+			}
+			return req.URL, err
 		}
 		next, fault := b.open(req)
 		if errors.Is(fault, errLastPage) {
@@ -150,6 +155,9 @@ func (b *forms) page(text string) (action string, values url.Values, cancel stri
 				attr["value"] = typed
 			}
 			values.Set(name, attr["value"])
+			if name == "password" {
+				b.logins++
+			}
 		}
 	}
 	return action, values, cancel
@@ -180,11 +188,12 @@ func newChromium(t *testing.T, provider *servers.Server) *chromium {
 }
 
 // answerForm fills in the form of a page of the provider, once, and returns where the browser is when it is elsewhere.
+// A form that goes elsewhere submits itself.
 const answerForm = `((provider, user) => {
 	if (document.readyState !== 'complete' || window.answered) return '';
 	if (location.origin !== provider) return location.href;
 	const form = document.forms[0];
-	if (!form) return '';
+	if (!form || new URL(form.action).origin !== provider) return '';
 	if (form.login) { form.login.value = user; form.password.value = 'any'; }
 	window.answered = true;
 	form.requestSubmit();

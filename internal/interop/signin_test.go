@@ -2,14 +2,11 @@ package interop_test
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"syscall"
@@ -349,83 +346,6 @@ func TestSignInLoopback(t *testing.T) {
 		}
 		t.Errorf("S14 somebody listens at the redirect URI after the login: %v", err)
 	}
-}
-
-// TestSignInWeb logs two users in at a web application, which is another site than the provider: each in a window of
-// Chromium, both at once.
-func TestSignInWeb(t *testing.T) {
-	t.Parallel()
-	s := server(t, servers.OIDC)
-	site := newSite(t)
-	client := registered(t, s, webApp(site.URL+"/callback"))
-	client.Scopes, client.Auth = offline(), oauth2flow.InHeader()
-	code := oauth2flow.NewAuthorizationCode(client, authorization(s, site.URL+"/callback"))
-	site.Config.Handler = application(code, client)
-	for _, user := range []string{"alice", "bob"} {
-		t.Run("N-23 "+user, func(t *testing.T) {
-			t.Parallel()
-			ctx, window := within(t, time.Minute), newChromium(t, s)
-			if _, err := window.login(ctx, site.URL+"/login", user); err != nil {
-				t.Fatal("Chromium:", err)
-			}
-			if text, err := window.script(ctx, "document.body.innerText"); err != nil || text != "Hello, "+user+"!" {
-				t.Errorf("the page says %q: %v", text, err)
-			}
-		})
-	}
-}
-
-// newSite starts a web site at localhost, whose certificate browsers accept. It has no handler yet.
-func newSite(t *testing.T) *httptest.Server {
-	t.Helper()
-	cert, err := certificates(t).Server.TLS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := httptest.NewUnstartedServer(nil)
-	site.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
-	site.StartTLS()
-	t.Cleanup(site.Close)
-	_, port, _ := net.SplitHostPort(site.Listener.Addr().String())
-	site.URL = "https://localhost:" + port
-	return site
-}
-
-// application is a web application that knows who has logged in.
-func application(code *oauth2flow.AuthorizationCode, client oauth2flow.Client) http.Handler {
-	const cookie = "__Host-login"
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /login", func(w http.ResponseWriter, req *http.Request) {
-		begun, err := code.Begin(req.Context())
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		http.SetCookie(w, &http.Cookie{
-			Name: cookie, Value: begun.Browser.Reveal(), Path: "/", Secure: true, HttpOnly: true,
-			SameSite: http.SameSiteLaxMode,
-		})
-		http.Redirect(w, req, begun.URL, http.StatusSeeOther)
-	})
-	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, req *http.Request) {
-		kept, err := req.Cookie(cookie)
-		if err != nil {
-			http.Error(w, "the browser has brought no cookie", http.StatusBadRequest)
-			return
-		}
-		token, err := code.Complete(req.Context(), req.URL.Query(), secrets.Static(kept.Value))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		in, err := oauth2flow.Introspect(req.Context(), client, token.Value, "")
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		_, _ = fmt.Fprintf(w, "Hello, %s!", in.Subject)
-	})
-	return mux
 }
 
 func TestSignInDevice(t *testing.T) {

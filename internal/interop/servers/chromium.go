@@ -13,7 +13,8 @@ import (
 )
 
 // chromium starts a browser without a window, which is driven over the DevTools protocol at its URL. It accepts the
-// certificate of [pki.Set].Server beside those of the system, and knows no way off this machine.
+// certificate of [pki.Set].Server beside those of the system, and knows no way off this machine. Names that end with
+// .test are this machine.
 func chromium(ctx context.Context, dir string, certs *pki.Set) (*Server, error) {
 	// The program that people start is a script, which adds what an administrator has configured.
 	binary, err := debian.File(ctx, "/usr/lib/chromium/chromium", "chromium")
@@ -30,7 +31,7 @@ func chromium(ctx context.Context, dir string, certs *pki.Set) (*Server, error) 
 		"--no-default-browser-check", "--disable-background-networking", "--disable-component-update",
 		"--disable-default-apps", "--disable-sync", "--disable-extensions", "--disable-breakpad",
 		"--metrics-recording-only", "--password-store=basic", "--no-proxy-server",
-		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+		"--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 		"--ignore-certificate-errors-spki-list="+base64.StdEncoding.EncodeToString(key[:]),
 		"--user-data-dir="+dir, "--remote-debugging-address=127.0.0.1", "--remote-debugging-port="+strconv.Itoa(port),
 		"about:blank")
