@@ -85,7 +85,12 @@ type LoginRequiredError struct {
 }
 
 // Error implements error.
-func (e *LoginRequiredError) Error() string { return e.Err.Error() }
+func (e *LoginRequiredError) Error() string {
+	if e.Err == nil {
+		return ErrLoginRequired.Error()
+	}
+	return e.Err.Error()
+}
 
 // Unwrap returns the cause.
 func (e *LoginRequiredError) Unwrap() error { return e.Err }

@@ -171,6 +171,9 @@ func (k *keeper) explain(err error) error {
 
 // Set keeps a token that was obtained by other means, such as a sign-in, in place of the current one. With a store,
 // it is saved before Set returns. If ctx ends while it is being saved, nobody knows whether it will be.
+//
+// The current one is not revoked, and other processes go on with it until they need another: [Manager.Forget] before a
+// login revokes it.
 func (m *Manager) Set(ctx context.Context, t *Token) error {
 	if t == nil || t.Value.Reveal() == "" && t.Refresh.Reveal() == "" {
 		return fail("manager", ErrNoToken)
@@ -189,8 +192,9 @@ func (m *Manager) Set(ctx context.Context, t *Token) error {
 }
 
 // Forget revokes the token if the grant is a [Revoker], and deletes it, from the store as well, whatever the server
-// said to the revocation. What an exchange brings that is under way in this manager is revoked and dropped, too. The
-// error joins what failed.
+// said to the revocation. What an exchange brings that is under way in this manager is revoked and dropped, too. Other
+// processes learn of it when a service rejects the token that they have, or when it has to be renewed. The error joins
+// what failed.
 func (m *Manager) Forget(ctx context.Context) error {
 	caller, err := m.caller()
 	if err != nil {

@@ -64,12 +64,12 @@ func lack(header http.Header) *StepUpError {
 	return nil
 }
 
-// words returns the words of a parameter that are of visible ASCII characters; of too many, none.
+// words returns the words of a parameter that are of visible ASCII characters; of too many, or too long ones, none.
 func words(text string) []string {
-	const most = 100
+	const most, mostBytes = 100, 4 << 10
 	all := strings.Fields(text)
 	isForeign := func(r rune) bool { return r < ' ' || r >= 0x7f || r == '\\' || r == '"' }
-	if len(all) > most || strings.ContainsFunc(text, isForeign) {
+	if len(all) > most || len(text) > mostBytes || strings.ContainsFunc(text, isForeign) {
 		return nil
 	}
 	return all

@@ -25,7 +25,8 @@ var (
 // Windows. It is a function for [oauth2flow.Loopback].Open, and safe for concurrent use.
 //
 // It waits for the command, which some systems end together with the browser, and no longer than ctx lasts: then the
-// command is ended, and what it has started goes on. What the command writes is thrown away.
+// command is ended, and what it has started goes on. What the command writes is thrown away. While the command runs,
+// other users of the machine may see the URL among its arguments.
 //
 // Errors are [ErrPrivateSession], [ErrURL] and [ErrNoBrowser], with which nothing was opened, the end of ctx, and that
 // the command failed.

@@ -147,6 +147,17 @@ func TestOpen(t *testing.T) {
 			t.Errorf("opened %q, want %q", got, want)
 		}
 	})
+	t.Run("variables of the shell of Windows are none", func(t *testing.T) {
+		opened := opener(t, "")
+		login := &oauth2flow.Login{URL: "https://login.example.test/a%20b?x=%USERNAME%&y=%2F%zz%4"}
+		if err := browser.Open(t.Context(), login); err != nil {
+			t.Error(err)
+		}
+		want := "https://login.example.test/a%20b?x=%25USERNAME%25&y=%2F%25zz%254"
+		if got := opened(); got != want {
+			t.Errorf("opened %q, want %q", got, want)
+		}
+	})
 	t.Run("N-33 a private session is refused, and nothing is opened", func(t *testing.T) {
 		opened := opener(t, "")
 		err := browser.Open(t.Context(), &oauth2flow.Login{URL: target, PrivateSession: true})
@@ -157,6 +168,7 @@ func TestOpen(t *testing.T) {
 	for name, text := range map[string]string{
 		"a script": "javascript:alert(1)", "a file": "file:///etc/passwd", "no host": "https:///x", "nothing": "",
 		"an option": "--help", "a private-use scheme": "app://x/y", "lines": "https://x.test/\nrm",
+		"quotes in a zone": "https://[::1%25%22%3E]/",
 	} {
 		t.Run("a URL that is none of the web: "+name, func(t *testing.T) {
 			opened := opener(t, "")

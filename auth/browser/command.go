@@ -23,7 +23,12 @@ func command(ctx context.Context, target string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("browser: %w", ErrNoBrowser)
 	}
-	return exec.CommandContext(ctx, c.Path, c.Args[1:]...), nil //nolint:gosec // the command is one for this
+	args := c.Args[1:]
+	if runtime.GOOS == "windows" { // where a variable could be between two %, whose name begins like an encoded byte
+		last := len(args) - 1
+		args[last] = strings.ReplaceAll(args[last], "%", "%^")
+	}
+	return exec.CommandContext(ctx, c.Path, args...), nil //nolint:gosec // the command is one for this
 }
 
 // hasDisplay reports whether a browser could be seen. Without a display, xdg-open starts a text browser, which nobody
@@ -43,18 +48,25 @@ func checked(login *oauth2flow.Login) (string, error) {
 		return "", fmt.Errorf("browser: there is no login: %w", ErrURL)
 	}
 	u, err := url.Parse(login.URL) // which refuses control characters
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if err != nil || u.Host == "" || strings.Contains(u.Host, "%") || u.Scheme != "https" && u.Scheme != "http" {
 		return "", fmt.Errorf("browser: %w", ErrURL)
 	}
 	var b strings.Builder
-	for _, c := range []byte(login.URL) {
-		if isOfURL(c) {
-			b.WriteByte(c)
-		} else {
+	for i, c := range []byte(login.URL) {
+		if c == '%' && !isEncoded(login.URL[i:]) || !isOfURL(c) {
 			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
 		}
 	}
 	return b.String(), nil
+}
+
+// isEncoded reports whether a text begins with a byte that is encoded (RFC 3986, section 2.1). Another % would be the
+// beginning of a variable.
+func isEncoded(text string) bool {
+	_, err := url.PathUnescape(text[:min(len(text), 3)]) //nolint:mnd // % and two digits
+	return err == nil
 }
 
 // isOfURL reports whether a byte stands in URLs as it is (RFC 3986, section 2), and in commands as well.

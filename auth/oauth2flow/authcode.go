@@ -127,7 +127,7 @@ func (c *AuthorizationCode) begin(ctx context.Context, redirectURI string, ask *
 // newPending returns the login as its end has to know it.
 func (c *AuthorizationCode) newPending(ctx context.Context, ask *asked) *pending {
 	p := &pending{
-		Subject: auth.Subject(ctx), Expires: time.Now().Add(loginTime).Truncate(time.Second),
+		Subject: []byte(auth.Subject(ctx)), Expires: time.Now().Add(loginTime).Truncate(time.Second),
 		Scopes: ask.allScopes(c.client), Return: ask.page,
 	}
 	if c.config.PKCE != PKCENone && c.config.hasCode() {

@@ -187,9 +187,11 @@ func isIssuer(text string) bool {
 	return err == nil && isSecureURL(u) && !strings.ContainsAny(text, "?#")
 }
 
-// isSecureURL reports whether a browser may be sent there.
+// isSecureURL reports whether a browser may be sent there. The zone of an address is not for URLs (RFC 9844), and can
+// have quotes in it.
 func isSecureURL(u *url.URL) bool {
-	return u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
+	return u.Hostname() != "" && !strings.Contains(u.Hostname(), "%") &&
+		(u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
 }
 
 func isRedirectURI(u *url.URL) bool {

@@ -286,7 +286,7 @@ func (c *AuthorizationCode) login(
 	if err != nil {
 		return nil, err
 	}
-	if auth.Subject(ctx) != p.Subject {
+	if auth.Subject(ctx) != string(p.Subject) {
 		return nil, ErrState
 	}
 	for _, name := range []string{"code", "iss", "error", ExtraIDToken} {

@@ -9,11 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/restconn/restconn/auth"
-	"github.com/restconn/restconn/internal/field"
+	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/internal/tokencall"
 	"github.com/restconn/restconn/internal/wait"
 	"github.com/restconn/restconn/secrets"
@@ -159,11 +160,11 @@ func deviceLogin(o *object, now time.Time) (*DeviceLogin, error) {
 	return l, nil
 }
 
-// shownText returns a text that a user is told.
+// shownText returns a text that a user is told, which may be on a terminal.
 func shownText(o *object, name string) (string, error) {
 	text, ok := o.text(name)
-	if !ok || text == "" || len(text) > mostUserCode || field.HasControl(text) {
-		return "", fmt.Errorf("%s is missing, too long, or has control characters", name)
+	if !ok || text == "" || len(text) > mostUserCode || redact.Printable(text) != text {
+		return "", fmt.Errorf("%s is missing, too long, or has characters that cannot be printed", name)
 	}
 	return text, nil
 }
@@ -172,8 +173,9 @@ func shownText(o *object, name string) (string, error) {
 func shownURL(o *object, name string) (string, error) {
 	text, ok := o.text(name)
 	u, err := url.Parse(text)
-	if !ok || err != nil || !isSecureURL(u) || len(text) > mostValue || field.HasControl(text) {
-		return "", fmt.Errorf("%s is missing, or no https URL", name)
+	isShowable := redact.Printable(text) == text && !strings.Contains(text, " ") && len(text) <= mostValue
+	if !ok || err != nil || !isSecureURL(u) || u.User != nil || !isShowable {
+		return "", fmt.Errorf("%s is missing, or no https URL without user", name)
 	}
 	return text, nil
 }

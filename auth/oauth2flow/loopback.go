@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -88,9 +89,12 @@ func (l *Loopback) check(c *AuthorizationCode, opts []LoginOption) (*asked, erro
 
 // land serves the redirect URI until the login is complete.
 func (l *Loopback) land(ctx context.Context, listener net.Listener, page *landing) (*auth.Token, error) {
+	opening, end := context.WithDeadline(ctx, page.login.Expires)
+	defer end() // what shows the browser shows the page as well
 	server := &http.Server{
 		Handler: page, ReadTimeout: loopbackTimeout, WriteTimeout: loopbackTimeout,
 		MaxHeaderBytes: loopbackHeader, DisableGeneralOptionsHandler: true,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // which is the standard logger otherwise
 	}
 	served := make(chan struct{})
 	go func() {
@@ -104,9 +108,7 @@ func (l *Loopback) land(ctx context.Context, listener net.Listener, page *landin
 		_ = server.Close()
 		<-served
 	}()
-	until, cancel := context.WithDeadline(ctx, page.login.Expires)
-	defer cancel() // only now: what Open has started shows the page
-	answer, err := l.await(until, page.login, page.answers)
+	answer, err := l.await(opening, page.login, page.answers)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (c *AuthorizationCode) drop(ctx context.Context, login *Login) {
 	_, _ = c.config.Pending.Take(ctx, c.pendingKey(login.state.Reveal(), login.Browser.Reveal()))
 }
 
-// await shows the URL, and waits for the answer.
+// await shows the URL, and waits for the answer, no longer than ctx lasts.
 func (l *Loopback) await(ctx context.Context, login *Login, answers <-chan url.Values) (url.Values, error) {
 	opened := make(chan error, 1)
 	go func() { // what opens a browser may wait for its end

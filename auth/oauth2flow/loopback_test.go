@@ -246,6 +246,37 @@ func TestLoopbackPages(t *testing.T) {
 		}
 		<-b.done
 	})
+	t.Run("S15 what shows the browser itself shows the page as well", func(t *testing.T) {
+		t.Parallel()
+		shown := make(chan string, 1)
+		open := func(ctx context.Context, login *oauth2flow.Login) error {
+			u, err := url.Parse(login.URL)
+			if err != nil {
+				return err
+			}
+			asked := u.Query()
+			back := asked.Get("redirect_uri") + "?" + callback(asked).Encode()
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, back, nil)
+			if err != nil {
+				return err
+			}
+			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			resp, err := client.Do(req)
+			if err != nil {
+				shown <- err.Error()
+				return err
+			}
+			defer func() { _ = resp.Body.Close() }()
+			page, err := io.ReadAll(resp.Body)
+			shown <- string(page)
+			return err
+		}
+		l := oauth2flow.Loopback{Open: open, Page: "bye"}
+		if _, err := signIn(serve(t)).Loopback(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "the page", <-shown, "bye")
+	})
 	t.Run("F9 a slow client keeps nobody waiting", func(t *testing.T) {
 		t.Parallel()
 		var slow net.Conn

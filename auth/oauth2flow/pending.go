@@ -25,7 +25,7 @@ type PendingStore interface {
 // pending is a login under way: all that its end must not take from what is configured by then.
 type pending struct {
 	Key         string    `json:"key"`
-	Subject     string    `json:"subject"`
+	Subject     []byte    `json:"subject"` // JSON would change a string that is no UTF-8
 	RedirectURI string    `json:"redirect_uri"`
 	Verifier    string    `json:"verifier,omitempty"`
 	Nonce       string    `json:"nonce,omitempty"`
@@ -41,7 +41,8 @@ type pending struct {
 // pendingKey is what a login is kept under. Who does not know the state and what the browser keeps cannot end it, nor
 // can the answer reach another client, server or issuer than the one that it began at.
 func (c *AuthorizationCode) pendingKey(state, browser string) string {
-	return hashOf(fmt.Sprintf("%q", []string{state, browser, c.client.ID, c.client.TokenURL, c.config.Issuer}))
+	own := []string{state, browser, c.client.ID, c.config.URL, c.client.TokenURL, c.config.Issuer}
+	return hashOf(fmt.Sprintf("%q", own))
 }
 
 func (p *pending) put(ctx context.Context, store PendingStore) error {

@@ -52,9 +52,10 @@ const defaultBeginPath = "/login"
 // most each, and go on if the browser leaves. Where strangers can begin logins, the caller limits how many.
 //
 // "GET /login?return=/orders/7" begins a login. Each has a cookie of its own, so that several can be under way in one
-// browser. Answers have Cache-Control, Referrer-Policy, Content-Security-Policy and X-Content-Type-Options set, so
-// that neither caches nor other sites learn of a login; Done, SignedOut and Failed can set others. It is safe for
-// concurrent use, and in several processes if [Authorization].Pending is shared by them.
+// browser: 32, of more the first ones are forgotten. Answers have Cache-Control, Referrer-Policy,
+// Content-Security-Policy and X-Content-Type-Options set, so that neither caches nor other sites learn of a login;
+// Done, SignedOut and Failed can set others. It is safe for concurrent use, and in several processes if
+// [Authorization].Pending is shared by them.
 type WebLogin struct {
 	code     *AuthorizationCode
 	web      Web

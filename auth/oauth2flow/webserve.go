@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/restconn/restconn/auth"
@@ -58,6 +59,7 @@ func (l *WebLogin) begin(w http.ResponseWriter, req *http.Request) {
 		l.fail(w, req, http.StatusInternalServerError, err)
 		return
 	}
+	l.makeRoom(w, req)
 	http.SetCookie(w, l.cookie(login.state.Reveal(), login.Browser.Reveal(), time.Until(login.Expires)))
 	seeOther(w, login.URL)
 }
@@ -82,13 +84,15 @@ func (l *WebLogin) options(req *http.Request) ([]LoginOption, error) {
 	return opts, nil
 }
 
+const cookieName = "login-" // and a hash
+
 // cookie returns what ties the login of that state to a browser. Its name tells neither the state nor anything else,
 // and is another one for another redirect URI: an answer that is brought to the wrong one finds no login (RFC 9700,
 // section 4.4).
 func (l *WebLogin) cookie(state, value string, lasts time.Duration) *http.Cookie {
 	posted := l.code.config.hasFrontToken()
 	c := &http.Cookie{ //nolint:gosec // Secure is missing for http to this machine only
-		Name: "login-" + hashOf(fmt.Sprintf("%q", []string{state, l.code.config.RedirectURI})), Value: value,
+		Name: cookieName + hashOf(fmt.Sprintf("%q", []string{state, l.code.config.RedirectURI})), Value: value,
 		Path: "/", MaxAge: int(lasts / time.Second), HttpOnly: true,
 		Secure: l.secure || posted, SameSite: http.SameSiteLaxMode,
 	}
@@ -102,6 +106,27 @@ func (l *WebLogin) cookie(state, value string, lasts time.Duration) *http.Cookie
 		c.MaxAge = -1
 	}
 	return c
+}
+
+// mostLogins is how many logins are under way in one browser: other sites can begin some, and too many cookies would
+// keep the browser from this one.
+const mostLogins = 32
+
+// makeRoom ends the cookies of the logins that have begun first, if there are too many for another one. A browser
+// sends them in that order (RFC 6265, section 5.4).
+func (l *WebLogin) makeRoom(w http.ResponseWriter, req *http.Request) {
+	end := l.cookie("", "", 0) //nolint:gosec // as that of a login
+	kind, _, _ := strings.Cut(end.Name, cookieName)
+	var kept []string
+	for _, c := range req.Cookies() {
+		if strings.HasPrefix(c.Name, kind+cookieName) && len(c.Name) == len(end.Name) {
+			kept = append(kept, c.Name)
+		}
+	}
+	for _, name := range kept[:max(0, len(kept)-mostLogins+1)] {
+		end.Name = name
+		http.SetCookie(w, end)
+	}
 }
 
 // complete ends the login that the answer belongs to. One that belongs to none ends nothing.
