@@ -5,7 +5,8 @@ import (
 	"errors"
 	"net/url"
 
-	"github.com/restconn/restconn/internal/origin"
+	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/internal/flight"
 	"github.com/restconn/restconn/internal/redact"
 	"github.com/restconn/restconn/internal/wait"
 )
@@ -20,16 +21,22 @@ type BaseParamsFunc = func(ctx context.Context) (map[string]string, error)
 // It is for packages that build requests, as package request does, for generated code that wants a base URL beside
 // [Connection.HTTPClient], and for all that is to stay with one tenant. What it returns shares everything with the
 // connection, and ends with it: it is not to be closed, and Close does nothing. Its calls do not ask for the values
-// again.
+// again, and send the credential of the time to the host of now: where a token may move, resolve again. If ctx has a
+// subject (auth.WithSubject), a call for another one is a [*BaseError].
 //
 // Errors are [*BaseError], in which errors.AsType finds an [*OriginError] for a host that is not among
 // [WithBaseHosts]; [ErrClosed]; and the cause of the context's end.
 func (c *Connection) Resolve(ctx context.Context) (*Connection, error) {
 	switch {
-	case c.template == nil:
+	case c.template == nil && c.subject == "":
 		return c, nil
 	case ctx == nil:
 		return nil, errNoContext
+	case c.template == nil:
+		if err := c.mayServe(auth.Subject(ctx)); err != nil {
+			return nil, err
+		}
+		return c, nil
 	case c.closed():
 		return nil, ErrClosed
 	}
@@ -41,24 +48,40 @@ func (c *Connection) Resolve(ctx context.Context) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.at(base), nil
+	return c.at(base, auth.Subject(ctx)), nil
 }
+
+// mayServe refuses a subject other than the one that the base URL was filled in for: its credential would go there.
+func (c *Connection) mayServe(subject string) error {
+	if subject == "" || subject == c.subject {
+		return nil
+	}
+	return &BaseError{Err: errors.New("it was filled in for another subject: use what Resolve was called on")}
+}
+
+// askingKey marks the context of a function of WithBaseParams.
+type askingKey struct{ c *Connection }
+
+var errAsksItself = errors.New("the function of WithBaseParams asks the connection that waits for it: use another one")
 
 var errNoContext = &OptionError{Option: "context", Err: errors.New("it is nil: use context.Background()")}
 
 // baseValues asks for the values, for no longer than an attempt may take.
 func (c *Connection) baseValues(ctx context.Context) (map[string]string, error) {
-	own := ctx
+	if ctx.Value(askingKey{c}) != nil {
+		return nil, &BaseError{Err: errAsksItself}
+	}
+	own := context.WithValue(ctx, askingKey{c}, true)
 	if c.config.timeouts.Total < NoTimeout || c.config.timeouts.Attempt < NoTimeout {
 		phase, limit := PhaseAttempt, c.config.timeouts.Attempt
 		if total := c.config.timeouts.Total; total < limit {
 			phase, limit = PhaseTotal, total
 		}
-		bounded, end := withLimit(ctx, phase, limit)
+		bounded, end := withLimit(own, phase, limit)
 		defer end()
 		own = bounded
 	}
-	values, err := c.config.baseParams(own)
+	values, err := flight.Catch(func() (map[string]string, error) { return c.config.baseParams(own) })
 	switch {
 	case err == nil:
 		return values, nil
@@ -70,18 +93,14 @@ func (c *Connection) baseValues(ctx context.Context) (map[string]string, error) 
 	return nil, &BaseError{Err: redact.Error(err)}
 }
 
-// at returns the connection with a base URL that is filled in.
-func (c *Connection) at(base *url.URL) *Connection {
+// at returns the connection with a base URL that is filled in for a subject.
+func (c *Connection) at(base *url.URL, subject string) *Connection {
 	view := &Connection{
 		base: base, roams: c.roams, config: c.config, auth: c.auth, pool: c.pool, pipeline: c.pipeline,
-		attempts: c.attempts, from: c,
+		attempts: c.attempts, from: c, subject: subject,
 	}
-	view.config.baseParams, view.config.baseHosts, view.config.derived = nil, nil, true
-	view.home, _ = origin.Of(base) // fill has seen to it that there is one
-	view.trusted = map[origin.Origin]bool{view.home: true}
-	for _, o := range c.config.trusted {
-		view.trusted[o] = true
-	}
+	view.config.baseParams, view.config.baseHosts = nil, nil
+	view.settle()
 	return view
 }
 

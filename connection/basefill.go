@@ -57,7 +57,6 @@ func (t *baseTemplate) fillHost(values map[string]string, allowed []hostPattern)
 		if err != nil {
 			return "", err
 		}
-		value = strings.ToLower(value)
 		if t.isWhole() {
 			if value, port, err = t.takeOrigin(name, value); err != nil {
 				return "", err
@@ -67,7 +66,7 @@ func (t *baseTemplate) fillHost(values map[string]string, allowed []hostPattern)
 		}
 		labels = append(labels, value)
 	}
-	host := strings.Join(labels, ".")
+	host := strings.ToLower(strings.Join(labels, "."))
 	if len(host) > mostHost || slices.ContainsFunc(labels, func(l string) bool { return !isLabel(l) }) {
 		return "", wrongValue(name, "it is not a host name of letters, digits and hyphens")
 	}
@@ -78,11 +77,13 @@ func (t *baseTemplate) fillHost(values map[string]string, allowed []hostPattern)
 	if port != "" {
 		full += ":" + port
 	}
-	return full, t.mayGo(name, full, labels, port, allowed)
+	return full, t.mayGo(name, full, port, allowed)
 }
 
 // mayGo refuses a host that is not one of those that are allowed.
-func (t *baseTemplate) mayGo(name, host string, labels []string, port string, allowed []hostPattern) error {
+func (t *baseTemplate) mayGo(name, full, port string, allowed []hostPattern) error {
+	host, _, _ := strings.Cut(full, ":")
+	labels := strings.Split(host, ".")
 	fits := func(p hostPattern) bool {
 		if p.port == t.defaultPort() {
 			p.port = ""
@@ -92,13 +93,13 @@ func (t *baseTemplate) mayGo(name, host string, labels []string, port string, al
 	if !t.isOpen() && len(allowed) == 0 || slices.ContainsFunc(allowed, fits) {
 		return nil
 	}
-	return &BaseError{Name: name, Err: &OriginError{Origin: t.scheme + "://" + host, Home: t.origin()}}
+	return &BaseError{Name: name, Err: &OriginError{Origin: t.scheme + "://" + full, Home: t.origin()}}
 }
 
 // takeOrigin takes a value apart that stands for the whole host.
 func (t *baseTemplate) takeOrigin(name, value string) (host, port string, err error) {
 	if scheme, rest, ok := strings.Cut(value, "://"); ok {
-		if scheme != t.scheme {
+		if !strings.EqualFold(scheme, t.scheme) {
 			return "", "", wrongValue(name, "its scheme is not that of the base URL, "+t.scheme)
 		}
 		value = strings.TrimSuffix(rest, "/")
@@ -134,7 +135,8 @@ func valueOf(values map[string]string, name string) (string, error) {
 	return value, nil
 }
 
-// checkSegment refuses a value that leads out of its segment where a server unescapes the path more than once.
+// checkSegment refuses a value that leads out of its segment where a server unescapes the path before
+// it takes it apart.
 func checkSegment(name, value string) error {
 	isSlash := func(r rune) bool { return r == '/' || r == '\\' }
 	for part := range strings.FieldsFuncSeq(value, isSlash) {
@@ -147,10 +149,11 @@ func checkSegment(name, value string) error {
 
 func wrongValue(name, text string) error { return &BaseError{Name: name, Err: errors.New(text)} }
 
-// isLabel reports whether a text, in lower case, is a label of a host name (RFC 1123, section 2.1).
+// isLabel reports whether a text is a label of a host name (RFC 1123, section 2.1). It is asked before case is folded,
+// which makes letters of others.
 func isLabel(text string) bool {
 	return text != "" && len(text) <= mostLabel && text[0] != '-' && text[len(text)-1] != '-' &&
-		!strings.ContainsFunc(text, func(r rune) bool { return !isHostRune(r) || r >= 'A' && r <= 'Z' })
+		!strings.ContainsFunc(text, func(r rune) bool { return !isHostRune(r) })
 }
 
 // isHostRune reports whether a letter, a digit or a hyphen is given.

@@ -25,8 +25,9 @@ import (
 //
 // f is asked once per call, with the context of the call, also where an absolute URL is asked; retries, redirects and
 // the resend after a rejected token stay with what it has said. It is called by several goroutines at once, and its
-// context ends after the limit of an attempt at the latest ([Timeouts]). It can be (*auth.Manager).Extras. An error of
-// it is a [*BaseError], and nothing is sent.
+// context ends after the limit of an attempt at the latest ([Timeouts]). The map that it returns is not to be changed
+// afterwards. It can be (*auth.Manager).Extras. An error or a panic of it is a [*BaseError], and nothing is sent; so is
+// a call of the connection that waits for it.
 //
 // The credentials, the headers and the cookies of a call go to the host that was filled in for that call, and to those
 // of [WithTrustedOrigins]: that of one tenant is a foreign one to calls of another. Where the host is filled in, token
@@ -99,7 +100,7 @@ type hostPattern struct {
 const keptLabels = 2
 
 func parseHostPattern(text string) (hostPattern, error) {
-	host, port, hasPort := strings.Cut(strings.ToLower(text), ":")
+	host, port, hasPort := strings.Cut(text, ":")
 	p := hostPattern{labels: strings.Split(host, ".")}
 	if hasPort && !isPort(port) {
 		return p, errors.New("the port is not a number from 1 to 65535")
@@ -112,6 +113,7 @@ func parseHostPattern(text string) (hostPattern, error) {
 		case label != "*" && !isLabel(label):
 			return p, errors.New("it is not a host name, or has more in it: there is no scheme and no path")
 		}
+		p.labels[i] = strings.ToLower(label)
 	}
 	return p, nil
 }

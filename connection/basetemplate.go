@@ -36,30 +36,19 @@ var errPlaceholder = &OptionError{Option: optionBase, Err: errors.New("there is 
 func parseTemplate(s string) (*url.URL, *baseTemplate, error) {
 	head, query, _ := strings.Cut(s, "?")
 	scheme, rest, ok := strings.Cut(head, "://")
-	if !ok || !strings.ContainsAny(s, "{}") {
-		u, err := parseBase(s)
-		return u, nil, err
-	}
-	authority, path := rest, ""
-	if i := strings.IndexAny(rest, "/#"); i >= 0 {
-		authority, path = rest[:i], rest[i:]
-	}
-	if hasPlaceholder(query) {
+	if ok && hasPlaceholder(query) {
 		return nil, nil, &OptionError{Option: optionBase, Err: errors.New(
 			"there is a placeholder in the query: it is filled in the host and in the path only")}
 	}
-	if !strings.ContainsAny(head, "{}") {
+	if !ok || !strings.ContainsAny(head, "{}") {
 		u, err := parseBase(s)
 		return u, nil, err
 	}
 	t := &baseTemplate{scheme: strings.ToLower(scheme)}
-	if err := t.parseHost(authority); err != nil {
-		return nil, nil, err
-	}
-	path = strings.TrimRight(path, "/")
-	var err error
-	if path != "" {
-		t.segments, err = partsOf(strings.TrimPrefix(path, "/"), "/")
+	authority, path, _ := strings.Cut(rest, "/")
+	err := t.parseHost(authority)
+	if path = strings.TrimRight(path, "/"); err == nil && path != "" {
+		t.segments, err = partsOf(path, "/")
 	}
 	if err != nil {
 		return nil, nil, err
@@ -71,7 +60,7 @@ func parseTemplate(s string) (*url.URL, *baseTemplate, error) {
 // parseHost takes the host apart, if there is a placeholder in it.
 func (t *baseTemplate) parseHost(authority string) error {
 	if !strings.ContainsAny(authority, "{}") {
-		t.labels = []basePart{{text: strings.ToLower(authority)}}
+		t.labels = []basePart{{text: authority}}
 		return nil
 	}
 	host := authority
@@ -85,7 +74,7 @@ func (t *baseTemplate) parseHost(authority string) error {
 	t.labels, err = partsOf(host, ".")
 	for i, label := range t.labels {
 		t.labels[i].text = strings.ToLower(label.text)
-		if err == nil && label.name == "" && !isLabel(t.labels[i].text) {
+		if err == nil && label.name == "" && !isLabel(label.text) {
 			err = &OptionError{Option: optionBase, Err: errors.New("the host beside the placeholder is not a host name")}
 		}
 	}
@@ -113,6 +102,9 @@ func (t *baseTemplate) finish(s string) (*url.URL, error) {
 		if t.segments[i].name == "" {
 			t.segments[i].text = escaped[i]
 		}
+	}
+	if !t.roams() {
+		t.labels[0].text = u.Host
 	}
 	t.query = u.RawQuery
 	u.Host = t.authority(basePart.String)

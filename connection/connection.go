@@ -25,6 +25,7 @@ type Connection struct {
 	template *baseTemplate // nil without placeholders
 	roams    bool          // the host of the base URL is told per call
 	from     *Connection   // what Resolve was called on; nil for others
+	subject  string        // whom the placeholders were filled in for; "" for all
 	home     origin.Origin
 	trusted  map[origin.Origin]bool
 	config   config
@@ -61,7 +62,9 @@ func (c *Connection) With(options ...Option) (*Connection, error) {
 	if c.base == nil {
 		return nil, errUnmade
 	}
-	d := &Connection{base: c.base, template: c.template, roams: c.roams, pool: c.pool, config: c.config.clone()}
+	d := &Connection{
+		base: c.base, template: c.template, roams: c.roams, subject: c.subject, pool: c.pool, config: c.config.clone(),
+	}
 	d.config.derived = true
 	return d.finish(d.config.apply(options))
 }
@@ -70,11 +73,7 @@ func (c *Connection) With(options ...Option) (*Connection, error) {
 func (c *Connection) finish(err error) (*Connection, error) {
 	c.config.seal()
 	err = errors.Join(err, c.config.conflicts(), c.checkBase())
-	c.home, _ = origin.Of(c.base)
-	c.trusted = map[origin.Origin]bool{c.home: true}
-	for _, o := range c.config.trusted {
-		c.trusted[o] = true
-	}
+	c.settle()
 	state, authErr := c.bind(c.config.auth, false)
 	c.auth = state
 	err = errors.Join(err, wrapOption("WithAuth", authErr))
@@ -91,6 +90,15 @@ func (c *Connection) finish(err error) (*Connection, error) {
 	c.pool.users.Add(1)
 	c.pipeline, c.attempts = newPipeline(&c.config, c.pool)
 	return c, nil
+}
+
+// settle tells the origins that credentials may go to.
+func (c *Connection) settle() {
+	c.home, _ = origin.Of(c.base)
+	c.trusted = map[origin.Origin]bool{c.home: true}
+	for _, o := range c.config.trusted {
+		c.trusted[o] = true
+	}
 }
 
 func wrapOption(name string, err error) error {
