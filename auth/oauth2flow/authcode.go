@@ -130,7 +130,7 @@ func (c *AuthorizationCode) newPending(ctx context.Context, ask *asked) *pending
 		Subject: []byte(auth.Subject(ctx)), Expires: time.Now().Add(loginTime).Truncate(time.Second),
 		Scopes: ask.allScopes(c.client), Return: ask.page,
 	}
-	if c.config.PKCE != PKCENone && c.config.hasCode() {
+	if c.hasPKCE() {
 		p.Verifier = oauth2.GenerateVerifier()
 	}
 	if c.config.OpenID != nil {
@@ -138,6 +138,9 @@ func (c *AuthorizationCode) newPending(ctx context.Context, ask *asked) *pending
 	}
 	return p
 }
+
+// hasPKCE reports whether the code is bound to a verifier.
+func (c *AuthorizationCode) hasPKCE() bool { return c.config.PKCE != PKCENone && c.config.hasCode() }
 
 // authorizationURL returns where the browser goes, and notes in p what the ID token is held to.
 func (c *AuthorizationCode) authorizationURL(

@@ -268,6 +268,7 @@ func (g *grant) exchangeOtherwise(ctx context.Context, p *pending, a *frontAnswe
 		text, ok := told[name]
 		return ok && value.Reveal() == text.Reveal()
 	})
+	noteIdentity(&own, "", "") // which is not its to tell
 	if err := g.client.checkScopes(own.Scopes, nil); err != nil {
 		return nil, g.outside("Exchange", err, handed)
 	}
@@ -286,7 +287,7 @@ func (c *AuthorizationCode) login(
 	if err != nil {
 		return nil, err
 	}
-	if auth.Subject(ctx) != string(p.Subject) {
+	if auth.Subject(ctx) != string(p.Subject) || !c.protects(p) {
 		return nil, ErrState
 	}
 	for _, name := range []string{"code", "iss", "error", ExtraIDToken} {

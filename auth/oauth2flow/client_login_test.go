@@ -366,10 +366,13 @@ func TestLoginValidates(t *testing.T) {
 		"S43 an answer name of the issuer": {func(c *client, _ *authorization) {
 			c.AnswerNames = map[string]string{oauth2flow.ExtraIssuer: "a"}
 		}, "AnswerNames"},
+		"S43 an answer name of what is due": {func(c *client, _ *authorization) {
+			c.AnswerNames = map[string]string{"id_token_due": "a"}
+		}, "AnswerNames"},
 	}
 	for _, name := range []string{
 		"", "state", "code", "iss", "error", "id_token", "access_token", "refresh_token", "redirect_uri", "code_verifier",
-		oauth2flow.ExtraInitial, oauth2flow.ExtraIssuer, oauth2flow.ExtraSubject,
+		oauth2flow.ExtraInitial, oauth2flow.ExtraIssuer, oauth2flow.ExtraSubject, "id_token_due",
 	} {
 		tests["S43 what is kept is "+name] = row{keep(name), "Keep"}
 	}

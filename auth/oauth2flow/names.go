@@ -104,7 +104,7 @@ func (a *Authorization) checkParams(where string, params Params) []error {
 func (a *Authorization) validateKeep() []error {
 	taken := append(a.names(namedInAnswer()), a.name(fieldState))
 	taken = append(append(taken, namedInAnswer()...), fieldState, fieldRefreshToken, fieldVerifier, fieldRedirect)
-	taken = append(taken, ExtraInitial, ExtraIssuer, ExtraSubject)
+	taken = append(taken, ExtraInitial, ExtraIssuer, ExtraSubject, extraDue)
 	var faults []error
 	if slices.ContainsFunc(a.Keep, func(name string) bool { return name == "" || slices.Contains(taken, name) }) {
 		faults = append(faults, errors.New("Authorization.Keep: a name is empty, or has a meaning of its own"))

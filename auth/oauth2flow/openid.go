@@ -12,6 +12,9 @@ import (
 
 // OpenID makes a login one of OpenID Connect Core 1.0: the scope openid is asked for, a nonce is sent, and the answer
 // has to have an ID token that passes. Package auth/oidc makes one.
+//
+// A renewal need not bring an ID token. After one whose ID token was refused, the next has to bring one that passes, or
+// the user logs in again: its refresh token may be of somebody else.
 type OpenID struct {
 	// Verifier verifies the ID tokens, those of renewals as well. If it is an [auth.Validator], what it says is part
 	// of what Validate of the grant tells.
@@ -64,7 +67,12 @@ const (
 	ExtraAccessToken = "access_token"
 )
 
-const scopeOpenID = "openid"
+const (
+	scopeOpenID = "openid"
+	// extraDue is the name in Extra of what is left of a renewal whose ID token was refused: the next one has to bring
+	// one that is good, because the refresh token may be of the same stranger.
+	extraDue = "id_token_due"
+)
 
 // validate tells what is wrong with it; nil is no OpenID.
 func (o *OpenID) validate() []error {
@@ -99,9 +107,11 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 	}
 	switch {
 	case raw.Reveal() != "":
-	case prev != nil && !o.AsToken:
+	case prev != nil && !o.AsToken && !isDue(prev):
 		noteIdentity(t, want.Issuer, want.Subject)
 		return nil
+	case prev != nil && isDue(prev):
+		return fmt.Errorf("%w: %w, and the one before was refused", auth.ErrLoginRequired, errNoIDToken)
 	default:
 		return errNoIDToken
 	}
@@ -115,6 +125,7 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 		return errOtherUser
 	}
 	noteIdentity(t, id.Issuer, id.Subject)
+	delete(t.Extra, extraDue)
 	if o.AsToken {
 		if t.Value.Reveal() != "" {
 			t.Extra[ExtraAccessToken] = t.Value
@@ -122,6 +133,21 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 		t.Value, t.Expiry = raw, id.Expiry
 	}
 	return nil
+}
+
+// isDue reports whether the token that comes after t has to have an ID token.
+func isDue(t *auth.Token) bool { return t.Extra[extraDue].Reveal() != "" }
+
+// due returns what is left of a renewal whose ID token was refused; nil if that is nothing.
+func due(left *auth.Token) *auth.Token {
+	if left == nil {
+		return nil
+	}
+	if left.Extra == nil {
+		left.Extra = make(map[string]secrets.Value, 1)
+	}
+	left.Extra[extraDue] = secrets.Static("1")
+	return left
 }
 
 // noteIdentity notes whose token t is: that of nobody whom no ID token has named.

@@ -195,13 +195,15 @@ func TestOpenIDRenewal(t *testing.T) {
 	ofAnn := map[string]string{oauth2flow.ExtraIssuer: "idp", oauth2flow.ExtraSubject: "ann"}
 	t.Run("S43 without an ID token the user is still known", func(t *testing.T) {
 		t.Parallel()
-		many := object{"access_token": "t2", oauth2flow.ExtraSubject: "eve", oauth2flow.ExtraIssuer: "evil"}
+		many := object{"access_token": "t2", oauth2flow.ExtraSubject: "eve", oauth2flow.ExtraIssuer: "evil",
+			"id_token_due": "1"}
 		for c := range strings.SplitSeq("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ", "") {
 			many["x"+c] = "x"
 		}
 		code, v := openID(serve(t, first, connectiontest.JSON(200, many), answered("t3", "", "idp/ann")))
 		token := obtain(t, code, completes(t, code))
 		equal(t, "tokens verified", len(v.wants), 1)
+		equal(t, "due", token.Extra["id_token_due"].Reveal(), "")
 		for name, want := range ofAnn {
 			equal(t, name, token.Extra[name].Reveal(), want)
 		}
@@ -225,11 +227,36 @@ func TestOpenIDRenewal(t *testing.T) {
 			}
 			equal(t, "extra", extras(token), map[string]string{
 				oauth2flow.ExtraIssuer: "idp", oauth2flow.ExtraSubject: "ann", "realmId": "7",
-				oauth2flow.ExtraIDToken: "idp/ann",
+				oauth2flow.ExtraIDToken: "idp/ann", "id_token_due": "1",
 			})
 			hides(t, err, "t2", "r2", "b4d")
 		})
 	}
+	t.Run("F18 S43 after one that was refused, the next has to be good", func(t *testing.T) {
+		t.Parallel()
+		code, _ := openID(serve(t, first, answered("t2", "r2", "idp/eve"), answered("t3", "", ""),
+			connectiontest.JSON(200, object{"refresh_token": "r4"}), answered("t5", "", ""),
+			answered("t6", "", "idp/ann"), answered("t7", "", "")))
+		token := completes(t, code)
+		for c := range strings.SplitSeq("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ", "") {
+			token.Extra["a"+c] = secrets.Static("x") // more than are kept
+		}
+		for i, refresh := range []string{"r2", "r2", "r4", "r4"} {
+			left, err := code.Obtain(t.Context(), token)
+			if err == nil || left.Value.Reveal() != "" || left.Refresh.Reveal() != refresh {
+				t.Fatalf("what may be of somebody else is %v, and the error %v", left, err)
+			}
+			if i%2 == 1 {
+				is(t, err, auth.ErrLoginRequired)
+			}
+			token = left
+		}
+		for _, access := range []string{"t6", "t7"} {
+			token = obtain(t, code, token)
+			equal(t, "token", token.Value.Reveal(), access)
+			equal(t, "extra", extras(token)["id_token_due"], "")
+		}
+	})
 	t.Run("an ID token that is refused keeps the old refresh token too", func(t *testing.T) {
 		t.Parallel()
 		code, _ := openID(serve(t, first, answered("t2", "", "b4d")))
@@ -439,4 +466,25 @@ func TestOpenIDNonceIsPending(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "S10 S39 nonce", v.wants[0].Nonce, asked.Get("nonce"))
+}
+
+// A login that another grant of the client began, in the same store, is none of this one.
+func TestOpenIDOfAnotherGrant(t *testing.T) {
+	t.Parallel()
+	s, store := serve(t), oauth2flow.NewPendingMemory()
+	shared := func(_ *client, a *authorization) { a.Pending = store }
+	unbound := func(_ *client, a *authorization) { a.PKCE = oauth2flow.PKCENone }
+	plain, open := signIn(s, shared), signIn(s, shared, unbound)
+	front, v := openID(s, shared, asToken, ofKind(oauth2flow.ResponseIDToken))
+	login, asked := asksFor(t, plain)
+	stolen := url.Values{"state": asked["state"], "id_token": {"idp/victim"}}
+	if token, err := front.Complete(t.Context(), stolen, login.Browser); !errors.Is(err, oauth2flow.ErrState) {
+		t.Errorf("F10 S39 an ID token of any login is of this one: %v, %v", token, err)
+	}
+	login, asked = asksFor(t, open)
+	if token, err := plain.Complete(t.Context(), callback(asked), login.Browser); !errors.Is(err, oauth2flow.ErrState) {
+		t.Errorf("S1 a code that is bound to nothing is used: %v, %v", token, err)
+	}
+	equal(t, "verified", len(v.wants), 0)
+	equal(t, "calls", len(s.Requests()), 0)
 }

@@ -45,6 +45,12 @@ func (c *AuthorizationCode) pendingKey(state, browser string) string {
 	return hashOf(fmt.Sprintf("%q", own))
 }
 
+// protects reports whether a login has what c protects its logins with. It may be of another grant of the client, which
+// has the same store: without a nonce, any ID token of the client would do.
+func (c *AuthorizationCode) protects(p *pending) bool {
+	return (c.config.OpenID == nil || p.Nonce != "") && (!c.hasPKCE() || p.Verifier != "")
+}
+
 func (p *pending) put(ctx context.Context, store PendingStore) error {
 	record, err := json.Marshal(p)
 	if err != nil {

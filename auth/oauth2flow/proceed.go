@@ -18,7 +18,7 @@ func (g *grant) settle(ctx context.Context, t, prev *auth.Token) (*auth.Token, e
 	if g.openID != nil {
 		want := IDTokenWant{ClientID: g.client.ID, AccessToken: t.Value}
 		if err := g.openID.identify(ctx, t, prev, want); err != nil {
-			return remainder(t, prev), fmt.Errorf("oauth2flow: %w", err)
+			return due(remainder(t, prev)), fmt.Errorf("oauth2flow: %w", err)
 		}
 	}
 	return g.proceed(ctx, t)
@@ -34,6 +34,9 @@ func (g *grant) proceed(ctx context.Context, t *auth.Token) (*auth.Token, error)
 		return remainder(t, t), g.outside("Then", err, t)
 	}
 	own := g.heir(next, t)
+	if g.openID != nil { // nobody has verified one that Then brings
+		delete(own.Extra, ExtraIDToken)
+	}
 	if id, ok := t.Extra[ExtraIDToken]; ok {
 		own.Extra[ExtraIDToken] = id
 	}
@@ -48,7 +51,7 @@ func (g *grant) renewOtherwise(ctx context.Context, prev *auth.Token) (*auth.Tok
 	}
 	own := g.heir(t, prev)
 	if err := g.identifyRenewed(ctx, own, prev); err != nil {
-		return remainder(own, prev), fmt.Errorf("oauth2flow: %w", err)
+		return due(remainder(own, prev)), fmt.Errorf("oauth2flow: %w", err)
 	}
 	return own, nil
 }
@@ -60,7 +63,7 @@ func (g *grant) identifyRenewed(ctx context.Context, t, prev *auth.Token) error 
 	}
 	o := *g.openID
 	o.AsToken = o.AsToken && g.then == nil
-	if raw := t.Extra[ExtraIDToken].Reveal(); raw == "" || raw != prev.Extra[ExtraIDToken].Reveal() {
+	if raw := t.Extra[ExtraIDToken].Reveal(); raw == "" || isDue(prev) || raw != prev.Extra[ExtraIDToken].Reveal() {
 		return o.identify(ctx, t, prev, IDTokenWant{ClientID: g.client.ID, AccessToken: t.Value})
 	}
 	if o.AsToken {
@@ -152,9 +155,9 @@ func (g *grant) inherit(t, prev *auth.Token) {
 	t.Extra = extra
 }
 
-// ofLogin returns the names in Extra that a login sets and no later answer changes.
+// ofLogin returns the names in Extra that no later answer changes.
 func (g *grant) ofLogin() []string {
-	names := []string{ExtraIssuer, ExtraSubject}
+	names := []string{ExtraIssuer, ExtraSubject, extraDue}
 	if g.serverParam != "" {
 		names = append(names, g.serverParam)
 	}

@@ -68,6 +68,18 @@ func TestLoginThen(t *testing.T) {
 		code, _ := openID(serve(t, answered("t1", "r1", "idp/ann")), then(g.grant(token("session"), nil)))
 		equal(t, "ID token", completes(t, code).Extra[oauth2flow.ExtraIDToken].Reveal(), "idp/ann")
 	})
+	t.Run("S43 an ID token that nobody has verified is not kept", func(t *testing.T) {
+		t.Parallel()
+		var g given
+		own := &auth.Token{Value: secrets.Static("session"), Extra: map[string]secrets.Value{
+			oauth2flow.ExtraIDToken: secrets.Static("idp/ann with other claims"),
+		}}
+		code, _ := openID(serve(t, answered("t1", "r1", "idp/ann"), answered("t2", "", "")), then(g.grant(own, nil)))
+		first := completes(t, code)
+		equal(t, "ID token", first.Extra[oauth2flow.ExtraIDToken].Reveal(), "idp/ann")
+		ofAnn := map[string]string{oauth2flow.ExtraIssuer: "idp", oauth2flow.ExtraSubject: "ann"}
+		equal(t, "extra", extras(obtain(t, code, first)), ofAnn)
+	})
 	before := &auth.Token{
 		Value: secrets.Static("t0"), Refresh: secrets.Static("r1-secret"), Scopes: []string{"read"},
 		Extra: map[string]secrets.Value{"realmId": secrets.Static("7")},
@@ -154,6 +166,17 @@ func TestLoginThenOfManager(t *testing.T) {
 	})
 }
 
+// Whose a token is, only an ID token tells that was verified.
+func TestLoginExchangeNamesNobody(t *testing.T) {
+	t.Parallel()
+	own := &auth.Token{Value: secrets.Static("t1"), Extra: map[string]secrets.Value{
+		oauth2flow.ExtraIssuer: secrets.Static("idp"), oauth2flow.ExtraSubject: secrets.Static("eve"),
+	}}
+	var g given
+	code := signIn(serve(t), func(_ *client, a *authorization) { a.Exchange = g.grant(own, nil) })
+	equal(t, "S45 extra", extras(completes(t, code)), map[string]string{})
+}
+
 func TestLoginRenew(t *testing.T) {
 	t.Parallel()
 	renew := func(g auth.Grant) change { return func(_ *client, a *authorization) { a.Renew = g } }
@@ -218,6 +241,28 @@ func TestLoginRenew(t *testing.T) {
 				t.Errorf("with %q: %v", id, err)
 			}
 		}
+	})
+	t.Run("F18 S43 after one that was refused, the next has to be good", func(t *testing.T) {
+		t.Parallel()
+		bring := func(id string) *auth.Token {
+			return &auth.Token{Value: secrets.Static("t2"), Refresh: secrets.Static("r2"), Extra: map[string]secrets.Value{
+				oauth2flow.ExtraIDToken: secrets.Static(id),
+			}}
+		}
+		next := bring("idp/eve")
+		code, v := openID(serve(t, answered("t1", "", "idp/ann")), renew(auth.GrantFunc(
+			func(context.Context, *auth.Token) (*auth.Token, error) { return next, nil },
+		)))
+		left, err := code.Obtain(t.Context(), completes(t, code))
+		if err == nil || left.Refresh.Reveal() != "r2" {
+			t.Fatalf("left is %v, and the error %v", left, err)
+		}
+		next = &auth.Token{Value: secrets.Static("t3"), Refresh: secrets.Static("r3")}
+		left, err = code.Obtain(t.Context(), left)
+		is(t, err, auth.ErrLoginRequired)
+		next = bring("idp/ann") // the one of the login
+		_ = obtain(t, code, left)
+		equal(t, "verified", len(v.wants), 3)
 	})
 	t.Run("S45 without an ID token there is none to send", func(t *testing.T) {
 		t.Parallel()

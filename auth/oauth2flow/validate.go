@@ -129,7 +129,7 @@ func (c *Client) checkAnswerNames() error {
 		switch {
 		case name == "" || slices.Contains(strings.Split(c.AnswerNames[name], "."), ""):
 			return fmt.Errorf("AnswerNames: that of %q is empty, or has an empty part", name)
-		case name == ExtraInitial, name == ExtraIssuer, name == ExtraSubject:
+		case name == ExtraInitial, name == ExtraIssuer, name == ExtraSubject, name == extraDue:
 			return fmt.Errorf("AnswerNames: %s is not the server's to tell", name)
 		}
 	}

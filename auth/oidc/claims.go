@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/restconn/restconn/auth"
@@ -27,19 +29,29 @@ var errNoClaims = errors.New("the claims are not a JSON object in UTF-8 whose na
 
 // parseClaims reads a JSON object. Two names that differ in case only would be one field for encoding/json.
 func parseClaims(text []byte) (Claims, error) {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // which encoding/json does not know
 	names, values, err := strictjson.Object(text)
 	if err != nil || !utf8.Valid(text) {
 		return Claims{}, errNoClaims
 	}
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
-		folded := strings.ToLower(name)
+		folded := strings.Map(fold, name)
 		if seen[folded] {
 			return Claims{}, errNoClaims
 		}
 		seen[folded] = true
 	}
 	return Claims{read: func() ([]byte, map[string]json.RawMessage) { return text, values }}, nil
+}
+
+// fold returns the same character for all that encoding/json takes for one. Lower case is not enough: ſ is s, too.
+func fold(r rune) rune {
+	least := r
+	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+		least = min(least, other)
+	}
+	return least
 }
 
 // Text returns a claim that is a text; empty if there is none.
@@ -128,7 +140,7 @@ func IDClaims(token *auth.Token) (Claims, error) {
 	switch {
 	case subject == "" || c.Subject() != subject:
 		return Claims{}, fmt.Errorf("oidc: the ID token: %w", ErrSubject)
-	case c.Text("iss") != issuer:
+	case !isIssuer(c.Text("iss"), issuer):
 		return Claims{}, fmt.Errorf("oidc: the ID token: %w", ErrIssuer)
 	}
 	return c, nil

@@ -88,6 +88,7 @@ func TestIDClaimsRefuses(t *testing.T) {
 		"another issuer":                             {tokenOf(`{"iss":"leak","sub":"ann"}`), oidc.ErrIssuer, ""},
 		"S24 the subject twice":                      {tokenOf("{" + ofAnn + `,"sub":"leak"}`), nil, "JSON"},
 		"S24 names that encoding/json takes for one": {tokenOf("{" + ofAnn + `,"Sub":"leak"}`), nil, "JSON"},
+		"S24 names that fold to one, not by case":    {tokenOf("{" + ofAnn + `,"ſub":"leak"}`), nil, "JSON"},
 		"S24 no UTF-8":                               {tokenOf("{" + ofAnn + ",\"a\":\"leak\xff\"}"), nil, "UTF-8"},
 		"no object":                                  {tokenOf(`["leak"]`), nil, "JSON"},
 		"it is encrypted":                            {encrypted, nil, "not signed"},
@@ -105,6 +106,35 @@ func TestIDClaimsRefuses(t *testing.T) {
 			says(t, err, "oidc: ", tt.says)
 			hides(t, err, "leak")
 		})
+	}
+}
+
+func TestIDClaimsOfGoogle(t *testing.T) {
+	t.Parallel()
+	const google = "https://accounts.google.com"
+	for _, tt := range []struct {
+		iss, verified string
+		want          error
+	}{
+		{"accounts.google.com", google, nil},
+		{google, google, nil},
+		{google, "accounts.google.com", oidc.ErrIssuer},
+		{"idp.example.test", issuer, oidc.ErrIssuer},
+	} {
+		token := tokenOf(`{"iss":"` + tt.iss + `","sub":"ann"}`)
+		token.Extra[oauth2flow.ExtraIssuer] = secrets.Static(tt.verified)
+		if _, err := oidc.IDClaims(token); !errors.Is(err, tt.want) {
+			t.Errorf("S36 iss %q of %q: %v", tt.iss, tt.verified, err)
+		}
+	}
+}
+
+func TestClaimsWithMark(t *testing.T) {
+	t.Parallel()
+	c, err := oidc.IDClaims(tokenOf("\xef\xbb\xbf{" + ofAnn + "}"))
+	var got struct{ Sub string }
+	if err = errors.Join(err, c.Decode(&got)); err != nil || got.Sub != "ann" {
+		t.Errorf("behind a byte order mark there is %q: %v", got.Sub, err)
 	}
 }
 

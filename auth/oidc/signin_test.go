@@ -365,7 +365,7 @@ func TestRenewal(t *testing.T) {
 			p.answer(object{
 				"access_token": "t2", "refresh_token": "r2", "id_token": signed("RS256", claimsFor("", object{"sub": "mallory"})),
 			})
-			p.answer(object{"access_token": "t3"})
+			p.answer(object{"access_token": "t3", "id_token": signed("RS256", claimsFor(""))})
 			if got, err := tokens.Token(t.Context(), auth.Want{Not: token.Value}); err == nil || got != nil {
 				t.Fatalf("error is %v", err)
 			}

@@ -62,6 +62,9 @@ func NewVerifier(p Provider, algorithms ...string) *Verifier {
 // they name the client as the one they were issued to (azp). Without it, a token that has a further audience is
 // refused: there, it could be used in place of the user. Both verifiers have the same keys.
 func (v *Verifier) TrustAudiences(audiences ...string) *Verifier {
+	if v == nil {
+		return nil
+	}
 	own := *v
 	own.audiences = slices.Concat(v.audiences, audiences)
 	if slices.Contains(audiences, "") {
@@ -71,7 +74,15 @@ func (v *Verifier) TrustAudiences(audiences ...string) *Verifier {
 }
 
 // Validate tells everything that is wrong with the verifier, joined. It calls nobody.
-func (v *Verifier) Validate() error { return v.fault }
+func (v *Verifier) Validate() error {
+	if v == nil || v.keys == nil {
+		return errNoVerifier
+	}
+	return v.fault
+}
+
+// errNoVerifier is what Validate tells of a Verifier that NewVerifier has not made.
+var errNoVerifier = errors.New("oidc: the Verifier is nil or the zero value: NewVerifier makes one")
 
 func (v *Verifier) validate() error {
 	var faults []error
@@ -104,8 +115,8 @@ func (v *Verifier) VerifyIDToken(
 
 func (v *Verifier) verify(ctx context.Context, text string, want oauth2flow.IDTokenWant) (*oauth2flow.IDToken, error) {
 	switch {
-	case v.fault != nil:
-		return nil, v.fault
+	case v.Validate() != nil:
+		return nil, v.Validate()
 	case want.ClientID == "":
 		return nil, fmt.Errorf("%w: there is no client id to compare it with", ErrAudience)
 	}
@@ -153,6 +164,9 @@ func (s *signature) VerifySignature(ctx context.Context, text string) ([]byte, e
 // String tells whose tokens are verified.
 func (v *Verifier) String() string {
 	text := "Verifier"
+	if v == nil {
+		return text
+	}
 	if u, err := url.Parse(v.issuer); err == nil && u.Host != "" {
 		text += " of " + redact.URL(u)
 	}

@@ -295,6 +295,23 @@ func TestResult(t *testing.T) {
 	})
 }
 
+// A Verifier that nobody has made verifies nothing, and says so before a login begins.
+func TestZeroVerifier(t *testing.T) {
+	t.Parallel()
+	for name, v := range map[string]*oidc.Verifier{"nil": nil, "zero": new(oidc.Verifier)} {
+		_, err := v.VerifyIDToken(t.Context(), secrets.Static(token(t, nil)), wanted())
+		if v.Validate() == nil || !errors.Is(err, v.Validate()) || v.TrustAudiences("x").Validate() == nil {
+			t.Errorf("%s: it is valid, or verifies: %v", name, err)
+		}
+		if got := v.String(); got != "Verifier" {
+			t.Errorf("%s: it is shown as %s", name, got)
+		}
+		a := here()
+		a.OpenID = &oauth2flow.OpenID{Verifier: v}
+		says(t, oidc.New(byHand(), usual(), a).Validate(), "NewVerifier makes one")
+	}
+}
+
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	fine := oidc.Provider{Issuer: issuer, JWKSURL: issuer + "/keys"}

@@ -45,19 +45,24 @@ func (v *Verifier) check(payload []byte, algorithm string, want oauth2flow.IDTok
 
 // checkIssuer compares the issuer with the provider's, and with that of the token before a renewal.
 func (v *Verifier) checkIssuer(m members, before string) error {
-	const google = "https://accounts.google.com"
 	issuer, err := m.text("iss")
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrIssuer, err)
 	case issuer == "":
 		return fmt.Errorf("%w: iss is missing", ErrIssuer)
-	case issuer != v.issuer && (v.issuer != google || "https://"+issuer != google):
+	case !isIssuer(issuer, v.issuer):
 		return ErrIssuer
 	case before != "" && before != v.issuer:
 		return fmt.Errorf("%w than before", ErrIssuer)
 	}
 	return nil
+}
+
+// isIssuer reports whether a token that says iss is of that issuer. Google may leave out https://.
+func isIssuer(iss, issuer string) bool {
+	const google = "https://accounts.google.com"
+	return iss == issuer || issuer == google && "https://"+iss == google
 }
 
 // checkAudience makes sure that the token is for the client, and for nobody who is not trusted.

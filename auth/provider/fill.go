@@ -49,6 +49,7 @@ func (p Provider) Client(c oauth2flow.Client) oauth2flow.Client {
 	}
 	c.ScopeSeparator = cmp.Or(c.ScopeSeparator, own.ScopeSeparator)
 	c.Encoding = cmp.Or(c.Encoding, own.Encoding)
+	c.ExpiryField = cmp.Or(c.ExpiryField, own.ExpiryField)
 	c.AcceptForm = c.AcceptForm || own.AcceptForm
 	c.Params = withParams(c.Params, own.Params)
 	c.Names = withNames(c.Names, own.Names)

@@ -185,10 +185,12 @@ var others = []preset{ //nolint:gochecknoglobals // never changed
 		name: "zoho", at: at("https://accounts.zoho.com/oauth/v2/auth", "https://accounts.zoho.com/oauth/v2/token"),
 		authorization: oauth2flow.Authorization{
 			Params: oauth2flow.NewParams("access_type", "offline", "prompt", "consent"),
-			// The answer of the browser tells the region, which issues the token.
+			// The answer of the browser tells the region, which issues the token:
+			// zoho.com/accounts/protocol/oauth/multi-dc.html; bigin.com/developer/docs/apis/multi-dc.html for China.
 			ServerParam: "accounts-server", Servers: []string{
 				"https://accounts.zoho.com", "https://accounts.zoho.eu", "https://accounts.zoho.in",
 				"https://accounts.zoho.com.au", "https://accounts.zoho.com.cn", "https://accounts.zoho.jp",
+				"https://accounts.zohocloud.ca", "https://accounts.zoho.sa", "https://accounts.zoho.uk",
 			},
 		},
 	},

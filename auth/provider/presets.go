@@ -122,7 +122,10 @@ var known = []preset{ //nolint:gochecknoglobals // never changed
 		name: "pipedrive", at: inHeader(endpoints.Pipedrive), // NG pipedrive, also for PKCE
 		authorization: oauth2flow.Authorization{PKCE: oauth2flow.PKCENone},
 	},
-	{name: "qq", at: endpoints.QQ},
+	{
+		// It answers with a form otherwise: the parameter fmt of wiki.connect.qq.com.
+		name: "qq", at: at(endpoints.QQ.AuthURL, endpoints.QQ.TokenURL+"?fmt=json"),
+	},
 	{name: "rakuten", at: endpoints.Rakuten},
 	{
 		name:       "shopify", // endpoints.Shopify
@@ -141,7 +144,11 @@ var known = []preset{ //nolint:gochecknoglobals // never changed
 	},
 	{name: "splitwise", at: endpoints.Splitwise},
 	{name: "spotify", at: inHeader(endpoints.Spotify)}, // NG spotify-oauth2-cc
-	{name: "stackoverflow", at: endpoints.StackOverflow},
+	{
+		// It answers with a form otherwise: api.stackexchange.com/docs/authentication, also for the member.
+		name: "stackoverflow", at: at(endpoints.StackOverflow.AuthURL, endpoints.StackOverflow.TokenURL+"/json"),
+		client: oauth2flow.Client{ExpiryField: "expires"},
+	},
 	{
 		name: "strava", at: endpoints.Strava, // NG strava
 		client:        oauth2flow.Client{ScopeSeparator: ","},
@@ -154,7 +161,18 @@ var known = []preset{ //nolint:gochecknoglobals // never changed
 	},
 	{name: "uber", at: endpoints.Uber},
 	{name: "vk", at: endpoints.Vk},
-	{name: "withings", at: endpoints.Withings},
+	{
+		// The token endpoint of x/oauth2 was shut down in 2022: support.withings.com, article 360016745358, also for the
+		// parameter and the answer.
+		name: "withings", at: at(endpoints.Withings.AuthURL, "https://wbsapi.withings.net/v2/oauth2"),
+		client: oauth2flow.Client{
+			ScopeSeparator: ",", Params: oauth2flow.NewParams("action", "requesttoken"),
+			AnswerNames: map[string]string{
+				"access_token": "body.access_token", "refresh_token": "body.refresh_token", "token_type": "body.token_type",
+				"expires_in": "body.expires_in", "scope": "body.scope", "userid": "body.userid",
+			},
+		},
+	},
 	{name: "x", at: inHeader(endpoints.X)}, // NG twitter-v2
 	{name: "yahoo", at: endpoints.Yahoo},
 	{name: "yandex", at: endpoints.Yandex},

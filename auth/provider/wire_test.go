@@ -78,6 +78,35 @@ func TestLoginsOnTheWire(t *testing.T) {
 			header: "Authorization: Bearer t1",
 		},
 		{
+			name: "zoho", server: "https://accounts.zohocloud.ca", answer: issued,
+			callback: []string{"accounts-server", "https://accounts.zohocloud.ca"},
+			asked:    []string{"access_type=offline"}, target: "/oauth/v2/token",
+			body:   "client_id=cid&client_secret=csec&code=c0de&code_verifier=V&grant_type=authorization_code",
+			header: "Authorization: Bearer t1",
+		},
+		{
+			name: "withings", scopes: []string{"user.info", "user.metrics"}, server: "https://wbsapi.withings.net",
+			answer: jsonAnswer(`{"status":0,"body":{"userid":"7","access_token":"t1","refresh_token":"r1","expires_in":10800,` +
+				`"scope":"user.info,user.metrics","token_type":"Bearer"}}`),
+			asked: []string{"scope=user.info%2Cuser.metrics"}, target: "/v2/oauth2",
+			body: "action=requesttoken&client_id=cid&client_secret=csec&code=c0de&code_verifier=V&" +
+				"grant_type=authorization_code",
+			header: "Authorization: Bearer t1",
+		},
+		{
+			name: "stackoverflow", server: "https://stackoverflow.com",
+			answer: jsonAnswer(`{"access_token":"t1","expires":3600}`), asked: []string{"client_id=cid"},
+			target: "/oauth/access_token/json",
+			body:   "client_id=cid&client_secret=csec&code=c0de&code_verifier=V&grant_type=authorization_code",
+			header: "Authorization: Bearer t1",
+		},
+		{
+			name: "qq", server: "https://graph.qq.com", answer: issued, asked: []string{"client_id=cid"},
+			target: "/oauth2.0/token?fmt=json",
+			body:   "client_id=cid&client_secret=csec&code=c0de&code_verifier=V&grant_type=authorization_code",
+			header: "Authorization: Bearer t1",
+		},
+		{
 			name: "notion", server: "https://api.notion.com", answer: issued, asked: []string{"owner=user"},
 			target: "/v1/oauth/token", authorization: basic,
 			body:   `{"code":"c0de","code_verifier":"V","grant_type":"authorization_code"`,
