@@ -11,12 +11,16 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output:
+	// the program runs:
 	// nobody is signed in
 	//   the robot fills in the form: login
 	//   the robot fills in the form: consent
-	// Ann Example is signed in, and has 2 notes
+	// Ann Example is signed in; notes: 2
 	// the user has to allow more: [notes:write]
 	//   the robot fills in the form: consent
-	// Ann Example has 3 notes now
-	// signed out: the server knows of 0 good tokens
+	// notes: 3
+	// the program runs:
+	// Ann Example is signed in; notes: 3
+	// signed out
+	// good tokens that are left: 0
 }

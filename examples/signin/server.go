@@ -23,7 +23,7 @@ const (
 	user, password = "ann", "ann"
 )
 
-// service is an authorization server, and an API that accepts its tokens.
+// service is an OpenID provider, and an API that accepts its tokens.
 type service struct {
 	idp    *testidp.Server
 	server *httptest.Server
@@ -39,9 +39,11 @@ func start() *service {
 		Clients: []testidp.Client{{
 			ID:           clientID,
 			RedirectURIs: []string{"http://127.0.0.1" + callbackPath, "http://[::1]" + callbackPath}, // on any port
-			Scopes:       []string{scopeRead, scopeWrite},
+			Scopes:       []string{"openid", "profile", scopeRead, scopeWrite},
+			FullIDTokens: true, // with the name of the user
 		}},
-		Users: []testidp.User{{Name: user, Password: password, FullName: "Ann Example"}},
+		Users:     []testidp.User{{Name: user, Password: password, FullName: "Ann Example"}},
+		RevokeAll: true,
 	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /notes", s.list)
@@ -58,14 +60,13 @@ func (s *service) close() {
 func (s *service) issuer() string { return s.server.URL }
 
 func (s *service) list(w http.ResponseWriter, req *http.Request) {
-	if access, ok := s.idp.Check(w, req, testidp.Need{Scopes: []string{scopeRead}}); ok {
-		s.answer(w, access)
+	if _, ok := s.idp.Check(w, req, testidp.Need{Scopes: []string{scopeRead}}); ok {
+		s.answer(w)
 	}
 }
 
 func (s *service) add(w http.ResponseWriter, req *http.Request) {
-	access, ok := s.idp.Check(w, req, testidp.Need{Scopes: []string{scopeWrite}})
-	if !ok {
+	if _, ok := s.idp.Check(w, req, testidp.Need{Scopes: []string{scopeWrite}}); !ok {
 		return
 	}
 	var note string
@@ -76,13 +77,13 @@ func (s *service) add(w http.ResponseWriter, req *http.Request) {
 	s.mu.Lock()
 	s.notes = append(s.notes, note)
 	s.mu.Unlock()
-	s.answer(w, access)
+	s.answer(w)
 }
 
-func (s *service) answer(w http.ResponseWriter, access testidp.Access) {
+func (s *service) answer(w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wire.Answer(w, http.StatusOK, map[string]any{"owner": access.User.FullName, "notes": s.notes})
+	wire.Answer(w, http.StatusOK, map[string]any{"notes": s.notes})
 }
 
 // robot is a user who fills in whatever the authorization server asks, in place of a browser.

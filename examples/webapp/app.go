@@ -3,11 +3,12 @@ package main
 import (
 	"crypto/rand"
 	"errors"
-	"html/template"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/restconn/restconn/auth"
+	"github.com/restconn/restconn/auth/oauth2flow"
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/request"
 )
@@ -21,7 +22,13 @@ type Notes struct {
 // app is the application itself.
 type app struct {
 	conn     *connection.Connection
-	sessions sync.Map // users, by the value of the cookie
+	sessions sync.Map // *session, by the value of the cookie
+}
+
+// session is one browser.
+type session struct {
+	user string
+	lack atomic.Pointer[auth.StepUpError] // what the user has to allow; nil for nothing
 }
 
 const sessionCookie = "session"
@@ -34,7 +41,7 @@ func (a *app) begin(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	id := rand.Text()
-	a.sessions.Store(id, name)
+	a.sessions.Store(id, &session{user: name})
 	// An application with https adds Secure, and __Host- to the name.
 	http.SetCookie(w, &http.Cookie{
 		Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -42,49 +49,72 @@ func (a *app) begin(w http.ResponseWriter, req *http.Request) {
 	http.Redirect(w, req, "/", http.StatusSeeOther)
 }
 
-// user returns who is signed in to the application: whose token is used.
-func (a *app) user(req *http.Request) string {
-	cookie, err := req.Cookie(sessionCookie)
-	if err != nil {
-		return ""
+// session returns that of the browser; one of nobody if it has none.
+func (a *app) session(req *http.Request) *session {
+	if cookie, err := req.Cookie(sessionCookie); err == nil {
+		value, _ := a.sessions.Load(cookie.Value)
+		if own, ok := value.(*session); ok {
+			return own
+		}
 	}
-	value, _ := a.sessions.Load(cookie.Value)
-	name, _ := value.(string)
-	return name
+	return new(session)
 }
 
-// view is what a page shows.
-type view struct {
-	User      string
-	Connected bool
-	Notes     Notes
+// user returns who is signed in to the application: whose token is used.
+func (a *app) user(req *http.Request) string { return a.session(req).user }
+
+// missing returns what a login is to ask for beside what every login does.
+func (a *app) missing(req *http.Request) []oauth2flow.LoginOption {
+	if lack := a.session(req).lack.Load(); lack != nil {
+		return []oauth2flow.LoginOption{oauth2flow.LoginStepUp(lack)}
+	}
+	return nil
 }
 
 // home shows the user's notes, if the account is connected.
 func (a *app) home(w http.ResponseWriter, req *http.Request) {
-	v := view{User: a.user(req)}
-	if v.User != "" {
-		ctx := auth.WithSubject(req.Context(), v.User)
-		notes, err := request.Do[Notes](ctx, request.Get(a.conn, "/notes"))
-		switch {
-		case err == nil:
-			v.Connected, v.Notes = true, notes
-		case !errors.Is(err, auth.ErrLoginRequired):
-			http.Error(w, "the notes cannot be had now", http.StatusBadGateway)
-			return
-		}
+	own := a.session(req)
+	if own.user == "" {
+		show(w, http.StatusOK, view{})
+		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	_ = page.Execute(w, v) // it fails if the browser is gone
+	ctx := auth.WithSubject(req.Context(), own.user)
+	notes, err := request.Do[Notes](ctx, request.Get(a.conn, "/notes"))
+	answer(w, own, notes, err)
 }
 
-var page = template.Must(template.New("page").Parse(`<!DOCTYPE html><title>webapp</title>
-{{if not .User}}<p>who are you?</p>
-<form method="post" action="/session"><button name="user" value="ann">ann</button>
-<button name="user" value="bob">bob</button></form>
-{{else if not .Connected}}<p>{{.User}} is not connected</p>
-<a href="/connect?return=/">connect</a>
-{{else}}<p>{{.User}} sees the notes of {{.Notes.Owner}}: {{range .Notes.Notes}}{{.}}. {{end}}</p>
-<form method="post" action="/disconnect"><button>disconnect</button></form>
-{{end}}`))
+// add writes a note down.
+func (a *app) add(w http.ResponseWriter, req *http.Request) {
+	own := a.session(req)
+	if own.user == "" {
+		http.Error(w, "nobody is signed in", http.StatusForbidden)
+		return
+	}
+	ctx := auth.WithSubject(req.Context(), own.user)
+	note := req.PostFormValue("note")
+	notes, err := request.Do[Notes](ctx, request.Post(a.conn, "/notes").JSON(note))
+	if err == nil {
+		own.lack.Store(nil)
+	}
+	answer(w, own, notes, err)
+}
+
+// answer shows the outcome of a call. If the user has to allow more, the session keeps what, and the page links to the
+// login that asks for it.
+func answer(w http.ResponseWriter, own *session, notes Notes, err error) {
+	v := view{User: own.user}
+	lack, isLacking := errors.AsType[*auth.StepUpError](err)
+	switch {
+	case err == nil:
+		v.Connected, v.Notes = true, notes
+		show(w, http.StatusOK, v)
+	case isLacking:
+		own.lack.Store(lack)
+		v.Connected, v.Lack = true, lack.Scopes
+		show(w, http.StatusForbidden, v)
+	case errors.Is(err, auth.ErrLoginRequired):
+		show(w, http.StatusOK, v)
+	default:
+		http.Error(w, "the notes cannot be had now", http.StatusBadGateway)
+	}
+}

@@ -1,6 +1,6 @@
 // Webapp is a web application whose users connect their accounts at another service. They sign in there, and each sees
 // nobody else's data: one connection and one manager serve all of them, and the context of a request says for whom it
-// is. Disconnecting an account revokes its token.
+// is. Who does what needs more than was allowed is sent there again. Disconnecting an account revokes its token.
 //
 // The authorization server and the API of the other service are in server.go, in-process on loopback addresses; ann and
 // bob have their names for passwords there. The URL of the application is printed, and it runs until it is interrupted.
@@ -63,7 +63,7 @@ func run(ctx context.Context, out io.Writer, use useFunc) (err error) {
 	code := oauth2flow.NewAuthorizationCode(
 		oauth2flow.Client{
 			ID: clientID, Secret: secrets.Static(clientSecret), // a program of yours has secrets.Env or secrets.File here
-			TokenURL: service.issuer() + "/token", RevocationURL: service.issuer() + "/revoke", Scopes: []string{scope},
+			TokenURL: service.issuer() + "/token", RevocationURL: service.issuer() + "/revoke", Scopes: []string{scopeRead},
 		},
 		oauth2flow.Authorization{
 			URL: service.issuer() + "/authorize", RedirectURI: site + callbackPath,
@@ -80,11 +80,12 @@ func run(ctx context.Context, out io.Writer, use useFunc) (err error) {
 
 	app := &app{conn: conn}
 	login := oauth2flow.NewWebLogin(code, oauth2flow.Web{
-		Tokens: tokens, Subject: app.user, BeginPath: "/connect", SignOutPath: "/disconnect",
+		Tokens: tokens, Subject: app.user, Options: app.missing, BeginPath: "/connect", SignOutPath: "/disconnect",
 	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", app.home)
 	mux.HandleFunc("POST /session", app.begin)
+	mux.HandleFunc("POST /notes", app.add)
 	mux.Handle("/connect", login)
 	mux.Handle(callbackPath, login)
 	mux.Handle("/disconnect", login)

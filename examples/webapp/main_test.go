@@ -20,8 +20,11 @@ func Example() {
 	//   bob fills in the form: login
 	//   bob fills in the form: consent
 	// bob: GET /connect?return=/: 200 bob sees the notes of Bob Example: buy tea.
-	// ann: GET /: 200 ann sees the notes of Ann Example: call Bob. water the plants.
+	// ann: POST /notes: 403 ann has to allow more: notes:write
+	//   ann fills in the form: consent
+	// ann: GET /connect?return=/: 200 ann sees the notes of Ann Example: call Bob. water the plants.
+	// ann: POST /notes: 200 ann sees the notes of Ann Example: call Bob. water the plants. send a card.
 	// ann: POST /disconnect: 200 ann is not connected
 	// bob: GET /: 200 bob sees the notes of Bob Example: buy tea.
-	// tokens that are still good: 1
+	// good tokens, that of bob and the one that ann had first: 2
 }

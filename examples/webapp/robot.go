@@ -15,9 +15,10 @@ import (
 func robots(ctx context.Context, out io.Writer, site string, s *service) error {
 	ann, bob := newRobot(out, site, "ann"), newRobot(out, site, "bob")
 	steps := []func(context.Context) error{
-		ann.look, ann.signIn, ann.connect, // ann is first
-		bob.signIn, bob.connect, // bob sees nothing of hers
-		ann.look, ann.disconnect,
+		ann.look, ann.signIn, ann.follow, // ann is first
+		bob.signIn, bob.follow, // bob sees nothing of hers
+		ann.add, ann.follow, ann.add, // to write, she has to allow more
+		ann.disconnect,
 		bob.look, // whose account is as it was
 	}
 	for _, step := range steps {
@@ -25,7 +26,7 @@ func robots(ctx context.Context, out io.Writer, site string, s *service) error {
 			return err
 		}
 	}
-	fmt.Fprintln(out, "tokens that are still good:", s.idp.ActiveTokens())
+	fmt.Fprintln(out, "good tokens, that of bob and the one that ann had first:", s.idp.ActiveTokens())
 	return nil
 }
 
@@ -34,6 +35,7 @@ type robot struct {
 	out        io.Writer
 	site, name string
 	browser    *testidp.Browser
+	link       string // on the page that it sees; "" if there is none
 }
 
 func newRobot(out io.Writer, site, name string) *robot {
@@ -48,7 +50,12 @@ func (r *robot) signIn(ctx context.Context) error {
 	return r.post(ctx, "/session", url.Values{"user": {r.name}})
 }
 
-func (r *robot) connect(ctx context.Context) error { return r.visit(ctx, "/connect?return=/") }
+// follow clicks on the link of the page.
+func (r *robot) follow(ctx context.Context) error { return r.visit(ctx, r.link) }
+
+func (r *robot) add(ctx context.Context) error {
+	return r.post(ctx, "/notes", url.Values{"note": {"send a card"}})
+}
 
 func (r *robot) disconnect(ctx context.Context) error {
 	return r.post(ctx, "/disconnect", url.Values{})
@@ -64,11 +71,14 @@ func (r *robot) post(ctx context.Context, path string, form url.Values) error {
 	return r.tell("POST", path, page, err)
 }
 
-// tell prints the sentence that a page begins with.
+// tell prints the sentence that a page begins with, and keeps its link.
 func (r *robot) tell(method, path string, page *testidp.Page, err error) error {
 	if err != nil {
 		return err
 	}
+	_, link, _ := strings.Cut(page.Body, `<a href="`)
+	link, _, _ = strings.Cut(link, `"`)
+	r.link = html.UnescapeString(link)
 	_, text, _ := strings.Cut(page.Body, "<p>")
 	text, _, _ = strings.Cut(text, "</p>")
 	text = strings.TrimSpace(html.UnescapeString(text))

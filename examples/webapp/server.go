@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 
 	"github.com/restconn/restconn/examples/internal/wire"
 	"github.com/restconn/restconn/internal/testidp"
@@ -12,7 +14,8 @@ const (
 	clientID     = "webapp"
 	clientSecret = "not/much of+a secret" // such that its encoding matters
 	callbackPath = "/connected"
-	scope        = "notes:read"
+	scopeRead    = "notes:read"
+	scopeWrite   = "notes:write"
 )
 
 // service is an authorization server, and an API that accepts its tokens.
@@ -20,13 +23,16 @@ type service struct {
 	idp    *testidp.Server
 	server *httptest.Server
 	api    *httptest.Server
+
+	mu    sync.Mutex
+	notes map[string][]string // by user
 }
 
 func start() *service {
-	s := new(service)
+	s := &service{notes: map[string][]string{"ann": {"call Bob", "water the plants"}, "bob": {"buy tea"}}}
 	s.idp, s.server = testidp.Start(testidp.Config{
 		Clients: []testidp.Client{{
-			ID: clientID, Secret: clientSecret, Scopes: []string{scope},
+			ID: clientID, Secret: clientSecret, Scopes: []string{scopeRead, scopeWrite},
 			RedirectURIs: []string{"http://127.0.0.1" + callbackPath}, // on any port
 		}},
 		Users: []testidp.User{
@@ -34,7 +40,10 @@ func start() *service {
 			{Name: "bob", Password: "bob", FullName: "Bob Example"},
 		},
 	})
-	s.api = httptest.NewServer(http.HandlerFunc(s.notes))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /notes", s.list)
+	mux.HandleFunc("POST /notes", s.add)
+	s.api = httptest.NewServer(mux)
 	return s
 }
 
@@ -45,14 +54,34 @@ func (s *service) close() {
 
 func (s *service) issuer() string { return s.server.URL }
 
-// notes is the API: everybody gets their own notes.
-func (s *service) notes(w http.ResponseWriter, req *http.Request) {
-	access, ok := s.idp.Check(w, req, testidp.Need{Scopes: []string{scope}})
+// list is for everybody whose notes may be read. Nobody gets those of another user.
+func (s *service) list(w http.ResponseWriter, req *http.Request) {
+	if access, ok := s.idp.Check(w, req, testidp.Need{Scopes: []string{scopeRead}}); ok {
+		s.answer(w, access)
+	}
+}
+
+// add wants more than list.
+func (s *service) add(w http.ResponseWriter, req *http.Request) {
+	access, ok := s.idp.Check(w, req, testidp.Need{Scopes: []string{scopeWrite}})
 	if !ok {
 		return
 	}
-	notes := map[string][]string{"ann": {"call Bob", "water the plants"}, "bob": {"buy tea"}}
+	var note string
+	if err := json.NewDecoder(http.MaxBytesReader(w, req.Body, 1<<10)).Decode(&note); err != nil {
+		http.Error(w, "that is no note", http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	s.notes[access.User.Name] = append(s.notes[access.User.Name], note)
+	s.mu.Unlock()
+	s.answer(w, access)
+}
+
+func (s *service) answer(w http.ResponseWriter, access testidp.Access) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	wire.Answer(w, http.StatusOK, map[string]any{
-		"owner": access.User.FullName, "notes": notes[access.User.Name],
+		"owner": access.User.FullName, "notes": s.notes[access.User.Name],
 	})
 }

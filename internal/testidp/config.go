@@ -21,6 +21,9 @@ type Config struct {
 	TokenLife time.Duration
 	// DeviceInterval is how often a device may ask, every 5 s unless it is set.
 	DeviceInterval time.Duration
+	// RevokeAll lets the revocation of a token end all tokens that the client has of its user, and the consent, as some
+	// servers do. Unset, it ends the access token alone, or what came of the login of the refresh token.
+	RevokeAll bool
 }
 
 // Client is a client that is registered.
@@ -36,6 +39,9 @@ type Client struct {
 	Trusted bool
 	// Algorithm signs its ID tokens: RS256 unless it is ES256.
 	Algorithm string
+	// FullIDTokens puts the claims of profile and email into all its ID tokens, as many providers do. Unset, they are
+	// in those that come without an access token (OpenID Connect Core 1.0, section 5.4).
+	FullIDTokens bool
 }
 
 // User is somebody who can log in. The subject of a user is Name.
@@ -45,6 +51,9 @@ type User struct {
 	OTP string
 	// FullName and Email are claims of the scopes profile and email.
 	FullName, Email string
+	// TokenMembers are further members of the token answers for the user, such as the URL of an API, and CallbackParams
+	// further parameters of what the browser brings the client, such as the id of a company. Those of the protocol win.
+	TokenMembers, CallbackParams map[string]string
 }
 
 // Authentication context classes, as acr_values asks for them.

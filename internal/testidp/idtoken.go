@@ -24,7 +24,7 @@ func (s *Server) idToken(g *grant, nonce, access, code string) (string, error) {
 	if code != "" {
 		claims["c_hash"] = halfHash(code)
 	}
-	if access == "" && code == "" { // nobody can ask userinfo (section 5.4)
+	if access == "" && code == "" || g.client.FullIDTokens { // without a token, nobody can ask userinfo (section 5.4)
 		g.user.claims(claims, g.scopes)
 	}
 	return s.keys.sign(g.client.Algorithm, claims)

@@ -112,6 +112,9 @@ func (s *Server) finish(v *visit) *reply {
 		return message(http.StatusOK, "That was all. The device goes on now.")
 	}
 	d, params := v.demand, url.Values{}
+	for name, value := range v.user.CallbackParams {
+		params.Set(name, value)
+	}
 	g.nonce = d.nonce
 	var text string
 	if d.hasCode() {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// revoke ends a token; a refresh token with all that came of the same consent (RFC 7009, section 2.1).
+// revoke ends a token; a refresh token with all that came of the same login (RFC 7009, section 2.1).
 func (s *Server) revoke(req *http.Request) *reply {
 	return s.forClient(req, func(client *Client, form url.Values) (*reply, *protocolError) {
 		text := form.Get("token")
@@ -18,6 +18,10 @@ func (s *Server) revoke(req *http.Request) *reply {
 		switch {
 		case isRefresh && refresh.grant.client != client, isAccess && access.grant.client != client:
 			return nil, invalidGrant("the token is another client's")
+		case s.config.RevokeAll && isRefresh:
+			s.endAll(refresh.grant)
+		case s.config.RevokeAll && isAccess:
+			s.endAll(access.grant)
 		case isRefresh:
 			refresh.grant.ended = true
 		case isAccess:
@@ -25,6 +29,18 @@ func (s *Server) revoke(req *http.Request) *reply {
 		}
 		return answer(http.StatusOK, object{}), nil
 	})
+}
+
+// endAll ends the tokens that the client of a grant has of its user, those of other logins as well, and the consent.
+func (s *Server) endAll(g *grant) {
+	delete(s.allowed, consent{g.user.Name, g.client.ID})
+	for _, tokens := range []table[*token]{s.access, s.refresh} {
+		for _, r := range tokens.rows {
+			if own := r.value.grant; own.user == g.user && own.client == g.client {
+				own.ended = true
+			}
+		}
+	}
 }
 
 // introspect tells a confidential client about a token (RFC 7662, section 2).

@@ -96,6 +96,14 @@ func TestIDToken(t *testing.T) {
 			t.Errorf("got %v", id)
 		}
 	})
+	t.Run("with the claims of the scopes", func(t *testing.T) {
+		t.Parallel()
+		p := start(t, func(c *testidp.Config) { c.Clients[0].FullIDTokens = true })
+		id := p.claims(p.tokens("scope", "openid profile")["id_token"])
+		if id["name"] != "Ann Example" || id["email"] != nil {
+			t.Errorf("got %v", id)
+		}
+	})
 	t.Run("ES256, and keys that are rotated", func(t *testing.T) {
 		t.Parallel()
 		p := start(t)

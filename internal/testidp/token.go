@@ -3,6 +3,7 @@ package testidp
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -125,10 +126,14 @@ func (s *Server) issue(g *grant, scopes []string, nonce string) (*reply, *protoc
 		now.Add(s.config.TokenLife))
 	s.refresh.put(refresh, &token{grant: g, scopes: g.scopes, issued: now, expires: now.Add(refreshLife)},
 		now.Add(refreshLife))
-	out := object{
+	out := object{}
+	for name, value := range g.user.TokenMembers {
+		out[name] = value
+	}
+	maps.Copy(out, object{
 		"access_token": access, "token_type": "Bearer", "expires_in": int(s.config.TokenLife / time.Second),
 		"refresh_token": refresh, "scope": strings.Join(scopes, " "),
-	}
+	})
 	if slices.Contains(scopes, scopeOpenID) {
 		id, err := s.idToken(g, nonce, access, "")
 		if err != nil {

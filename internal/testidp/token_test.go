@@ -66,6 +66,51 @@ func TestCode(t *testing.T) {
 	})
 }
 
+func TestRevokeAll(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"access_token", "refresh_token"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, func(c *testidp.Config) { c.RevokeAll = true })
+			first, second := p.tokens(), p.tokens()
+			_, other := p.exchange(p.login("client_id", "con fidential").Get("code"),
+				"client_id", "con fidential", "client_secret", "s3+/ret")
+			p.want(200, "")(p.post("/revoke", "", "", params{"token", first[kind].(string), "client_id", "public"}.values()))
+			p.want(401, "invalid_token")(p.userinfo(second["access_token"]))
+			p.want(400, "invalid_grant")(p.renew(second["refresh_token"]))
+			p.want(200, "")(p.userinfo(other["access_token"]))
+			p.filledIn()
+			p.want(200, "")(p.userinfo(p.tokens()["access_token"]))
+			if got := p.filledIn(); got != "consent" {
+				t.Errorf("the user is asked for %q", got)
+			}
+		})
+	}
+}
+
+func TestExtras(t *testing.T) {
+	t.Parallel()
+	const host = "https://north.example.test"
+	p := start(t, func(c *testidp.Config) {
+		c.Users[0].TokenMembers = map[string]string{"instance_url": host, "token_type": "other"}
+		c.Users[0].CallbackParams = map[string]string{"realmId": "7001", "code": "x", "iss": "x"}
+	})
+	answer := p.login()
+	if answer.Get("realmId") != "7001" || answer.Get("iss") != issuer || len(answer["code"]) != 1 {
+		t.Errorf("the browser brings %v", answer)
+	}
+	status, first := p.exchange(answer.Get("code"))
+	if status != 200 || first["instance_url"] != host || first["token_type"] != "Bearer" {
+		t.Errorf("%d %v", status, shown(first))
+	}
+	if _, next := p.renew(first["refresh_token"]); next["instance_url"] != host {
+		t.Errorf("a renewal brings %v", shown(next))
+	}
+	if denied := p.login("scope", "nonsense"); denied.Has("realmId") || denied.Get("error") == "" {
+		t.Errorf("a refusal brings %v", denied)
+	}
+}
+
 func TestClientAuthentication(t *testing.T) {
 	t.Parallel()
 	p := start(t)
