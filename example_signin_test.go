@@ -52,7 +52,7 @@ func Example_signIn() {
 	}
 
 	client := oauth2flow.Client{ID: "crm", Secret: secrets.Static("csec")}
-	provider, err := oidc.Discover(ctx, issuer, auth.Endpoint{})
+	provider, err := oidc.Discover(ctx, issuer)
 	if err != nil {
 		fmt.Println(err)
 		return

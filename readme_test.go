@@ -101,7 +101,8 @@ func build(t *testing.T, program string) string {
 func TestReadmeFragments(t *testing.T) {
 	t.Parallel()
 	var code []byte
-	for _, name := range []string{"example_test.go", "example_token_test.go", "example_transport_test.go", "example_signin_test.go"} {
+	names := []string{"example_test.go", "example_token_test.go", "example_transport_test.go", "example_signin_test.go"}
+	for _, name := range names {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

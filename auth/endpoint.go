@@ -23,3 +23,8 @@ type Endpoint struct {
 	// AllowHTTP sends credentials over plain http to other machines than this one.
 	AllowHTTP bool
 }
+
+// IsZero reports whether nothing is set.
+func (e Endpoint) IsZero() bool {
+	return e.Client == nil && len(e.TrustedCA) == 0 && !e.TrustedCAOnly && e.Proxy == nil && !e.AllowHTTP
+}

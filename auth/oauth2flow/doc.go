@@ -32,8 +32,8 @@
 //
 // With the authorization code, a login is good for ten minutes and for one answer, and it is bound to its browser by
 // [Login].Browser, to the client, and to the user that [auth.WithSubject] names. [PendingStore] lets an application of
-// several processes share those under way. Package auth/oidc makes a login one of OpenID Connect, and auth/provider
-// knows what some services want.
+// several processes share those under way. Package auth/oidc makes a login one of OpenID Connect, and auth/preset knows
+// what some services want.
 //
 // # Calls
 //

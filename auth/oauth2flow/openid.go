@@ -13,8 +13,9 @@ import (
 // OpenID makes a login one of OpenID Connect Core 1.0: the scope openid is asked for, a nonce is sent, and the answer
 // has to have an ID token that passes. Package auth/oidc makes one.
 //
-// A renewal need not bring an ID token. After one whose ID token was refused, the next has to bring one that passes, or
-// the user logs in again: its refresh token may be of somebody else.
+// A renewal need not bring an ID token: then the last one that has passed stays, unless AsToken wants another. After
+// one whose ID token was refused, the next has to bring one that passes, or the user logs in again: its refresh token
+// may be of somebody else.
 type OpenID struct {
 	// Verifier verifies the ID tokens, those of renewals as well. If it is an [auth.Validator], what it says is part
 	// of what Validate of the grant tells.
@@ -58,7 +59,7 @@ type IDToken struct {
 
 // Names in [auth.Token].Extra of a login with [OpenID].
 const (
-	// ExtraIDToken is the name of the ID token that came last.
+	// ExtraIDToken is the name of the last ID token that has passed.
 	ExtraIDToken = "id_token"
 	// ExtraIssuer and ExtraSubject are the names of the issuer and of the subject of the ID token.
 	ExtraIssuer  = "id_token_iss"
@@ -109,6 +110,7 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 	case raw.Reveal() != "":
 	case prev != nil && !o.AsToken && !isDue(prev):
 		noteIdentity(t, want.Issuer, want.Subject)
+		keepIDToken(t, prev)
 		return nil
 	case prev != nil && isDue(prev):
 		return fmt.Errorf("%w: %w, and the one before was refused", auth.ErrLoginRequired, errNoIDToken)
@@ -133,6 +135,14 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 		t.Value, t.Expiry = raw, id.Expiry
 	}
 	return nil
+}
+
+// keepIDToken keeps the ID token that has named the user of t, which is the one of prev.
+func keepIDToken(t, prev *auth.Token) {
+	id, ok := prev.Extra[ExtraIDToken]
+	if _, named := t.Extra[ExtraSubject]; ok && named {
+		t.Extra[ExtraIDToken] = id
+	}
 }
 
 // isDue reports whether the token that comes after t has to have an ID token.

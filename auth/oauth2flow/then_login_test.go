@@ -77,8 +77,9 @@ func TestLoginThen(t *testing.T) {
 		code, _ := openID(serve(t, answered("t1", "r1", "idp/ann"), answered("t2", "", "")), then(g.grant(own, nil)))
 		first := completes(t, code)
 		equal(t, "ID token", first.Extra[oauth2flow.ExtraIDToken].Reveal(), "idp/ann")
-		ofAnn := map[string]string{oauth2flow.ExtraIssuer: "idp", oauth2flow.ExtraSubject: "ann"}
-		equal(t, "extra", extras(obtain(t, code, first)), ofAnn)
+		equal(t, "extra", extras(obtain(t, code, first)), map[string]string{
+			oauth2flow.ExtraIssuer: "idp", oauth2flow.ExtraSubject: "ann", oauth2flow.ExtraIDToken: "idp/ann",
+		})
 	})
 	before := &auth.Token{
 		Value: secrets.Static("t0"), Refresh: secrets.Static("r1-secret"), Scopes: []string{"read"},

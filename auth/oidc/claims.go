@@ -8,21 +8,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/oauth2flow"
-	"github.com/restconn/restconn/internal/strictjson"
 )
 
 // Claims are what a provider says about a user (OpenID Connect Core 1.0, section 5.1). They are personal data, and
 // never print. The zero Claims have none. They are immutable and safe for concurrent use.
 type Claims struct {
 	// read hides the text from dumpers.
-	read func() (text []byte, values map[string]json.RawMessage)
+	read func() (text []byte, values members)
 }
 
 var errNoClaims = errors.New("the claims are not a JSON object in UTF-8 whose names differ, in whatever case")
@@ -30,19 +29,19 @@ var errNoClaims = errors.New("the claims are not a JSON object in UTF-8 whose na
 // parseClaims reads a JSON object. Two names that differ in case only would be one field for encoding/json.
 func parseClaims(text []byte) (Claims, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // which encoding/json does not know
-	names, values, err := strictjson.Object(text)
-	if err != nil || !utf8.Valid(text) {
+	values, err := parseMembers(text)
+	if err != nil {
 		return Claims{}, errNoClaims
 	}
-	seen := make(map[string]bool, len(names))
-	for _, name := range names {
+	seen := make(map[string]bool, len(values))
+	for name := range values {
 		folded := strings.Map(fold, name)
 		if seen[folded] {
 			return Claims{}, errNoClaims
 		}
 		seen[folded] = true
 	}
-	return Claims{read: func() ([]byte, map[string]json.RawMessage) { return text, values }}, nil
+	return Claims{read: func() ([]byte, members) { return text, values }}, nil
 }
 
 // fold returns the same character for all that encoding/json takes for one. Lower case is not enough: ſ is s, too.
@@ -56,7 +55,7 @@ func fold(r rune) rune {
 
 // Text returns a claim that is a text; empty if there is none.
 func (c Claims) Text(name string) string {
-	text, _ := strictjson.Text(c.value(name))
+	text, _ := c.values().text(name)
 	return text
 }
 
@@ -66,7 +65,7 @@ func (c Claims) Subject() string { return c.Text("sub") }
 // Email returns the address of the user, and whether the provider says that it has checked it. That some providers
 // write as a text. Without email_verified it is false.
 func (c Claims) Email() (address string, verified bool) {
-	said := string(c.value("email_verified"))
+	said := string(c.values()["email_verified"])
 	return c.Text("email"), said == "true" || said == `"true"`
 }
 
@@ -95,55 +94,61 @@ func (c Claims) LogValue() slog.Value { return slog.StringValue(c.String()) }
 // MarshalJSON writes String.
 func (c Claims) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }
 
-func (c Claims) value(name string) json.RawMessage {
+func (c Claims) values() members {
 	if c.read == nil {
 		return nil
 	}
 	_, values := c.read()
-	return values[name]
+	return values
 }
 
 // names returns the names in their order of the alphabet.
-func (c Claims) names() []string {
-	if c.read == nil {
-		return nil
-	}
-	_, values := c.read()
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (c Claims) names() []string { return slices.Sorted(maps.Keys(c.values())) }
+
+// ErrUnverified says that a token names no user, as those of plain OAuth and of the device grant do, so that it has no
+// claims, and userinfo nothing to be compared with.
+var ErrUnverified = errors.New("this token came without a verified ID token: make the grant with oidc.New")
 
 // IDClaims returns the claims of the ID token that came with a token of [New]. It was verified when it came, and may
-// have expired since; nothing is verified here. A renewal that brings no ID token leaves none: what is needed for
-// longer, the caller keeps. Without one the error is [auth.ErrNoToken].
+// have expired since; nothing is verified here.
+//
+// After a renewal they are those of the ID token that it has brought, if it has brought one, and else those of the last
+// one before: who the user is stays, and what is said of them may be as old as the login. With [AsToken], each renewal
+// brings one.
+//
+// Without a verified ID token the error is [ErrUnverified], and without a token [auth.ErrNoToken].
 func IDClaims(token *auth.Token) (Claims, error) {
-	if token == nil || token.Extra[oauth2flow.ExtraIDToken].Reveal() == "" {
-		return Claims{}, fmt.Errorf("oidc: %w: there is no ID token", auth.ErrNoToken)
-	}
-	parts := strings.Split(token.Extra[oauth2flow.ExtraIDToken].Reveal(), ".")
-	if len(parts) != 3 { //nolint:mnd // header, claims and signature
-		return Claims{}, errors.New("oidc: the ID token is not signed")
-	}
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return Claims{}, errors.New("oidc: the ID token is malformed")
-	}
-	c, err := parseClaims(text)
-	if err != nil {
-		return Claims{}, fmt.Errorf("oidc: the ID token: %w", err)
+	if token == nil {
+		return Claims{}, fmt.Errorf("oidc: %w", auth.ErrNoToken)
 	}
 	issuer, subject := identityOf(token)
+	text := token.Extra[oauth2flow.ExtraIDToken].Reveal()
+	if issuer == "" || subject == "" || text == "" {
+		return Claims{}, fmt.Errorf("oidc: %w", ErrUnverified)
+	}
+	c, err := parseIDToken(text)
 	switch {
-	case subject == "" || c.Subject() != subject:
+	case err != nil:
+		return Claims{}, fmt.Errorf("oidc: the ID token: %w", err)
+	case c.Subject() != subject:
 		return Claims{}, fmt.Errorf("oidc: the ID token: %w", ErrSubject)
 	case !isIssuer(c.Text("iss"), issuer):
 		return Claims{}, fmt.Errorf("oidc: the ID token: %w", ErrIssuer)
 	}
 	return c, nil
+}
+
+// parseIDToken reads the claims of an ID token, and verifies nothing.
+func parseIDToken(token string) (Claims, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 { // header, claims and signature
+		return Claims{}, errors.New("it is not signed")
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return Claims{}, errors.New("it is malformed")
+	}
+	return parseClaims(text)
 }
 
 // identityOf returns whose token it is, as the verified ID token has said; empty if there was none.

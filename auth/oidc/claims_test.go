@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/oauth2flow"
@@ -61,6 +63,9 @@ func TestIDClaims(t *testing.T) {
 	equal(t, "logged", c.LogValue().Equal(slog.StringValue(c.String())), true)
 }
 
+// unverified is what a token says whose user nobody has named.
+const unverified = "this token came without a verified ID token: make the grant with oidc.New"
+
 func TestIDClaimsRefuses(t *testing.T) {
 	t.Parallel()
 	bare := func(name string) *auth.Token {
@@ -79,11 +84,11 @@ func TestIDClaimsRefuses(t *testing.T) {
 		want  error
 		says  string
 	}{
-		"S45 an access token that is a JWT":          {jwt, auth.ErrNoToken, "no ID token"},
-		"no token":                                   {nil, auth.ErrNoToken, "no ID token"},
-		"no ID token":                                {bare(oauth2flow.ExtraIDToken), auth.ErrNoToken, "no ID token"},
-		"S45 nobody has verified it":                 {bare(oauth2flow.ExtraSubject), oidc.ErrSubject, ""},
-		"S45 nobody knows its issuer":                {bare(oauth2flow.ExtraIssuer), oidc.ErrIssuer, ""},
+		"S45 an access token that is a JWT":          {jwt, oidc.ErrUnverified, unverified},
+		"no token":                                   {nil, auth.ErrNoToken, "no token"},
+		"no ID token":                                {bare(oauth2flow.ExtraIDToken), oidc.ErrUnverified, unverified},
+		"S45 nobody has verified it":                 {bare(oauth2flow.ExtraSubject), oidc.ErrUnverified, unverified},
+		"S45 nobody knows its issuer":                {bare(oauth2flow.ExtraIssuer), oidc.ErrUnverified, unverified},
 		"another subject":                            {tokenOf(`{"iss":"` + issuer + `","sub":"leak"}`), oidc.ErrSubject, ""},
 		"another issuer":                             {tokenOf(`{"iss":"leak","sub":"ann"}`), oidc.ErrIssuer, ""},
 		"S24 the subject twice":                      {tokenOf("{" + ofAnn + `,"sub":"leak"}`), nil, "JSON"},
@@ -151,7 +156,7 @@ func TestIDClaimsOfAnotherGrant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = oidc.IDClaims(token); !errors.Is(err, oidc.ErrSubject) {
+	if _, err = oidc.IDClaims(token); !errors.Is(err, oidc.ErrUnverified) || errors.Is(err, oidc.ErrSubject) {
 		t.Errorf("S45 an answer has named its user by itself: %v", err)
 	}
 }
@@ -182,4 +187,97 @@ func TestEmail(t *testing.T) {
 	err = c.Decode(&struct{ Name int }{})
 	says(t, err, "do not fit")
 	hides(t, err, "leak")
+}
+
+// A renewal need not bring an ID token. Who it is that has signed in is known all the same.
+func TestIDClaimsAfterRenewals(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		brought []any // the ID tokens of the renewals; nil for none
+		want    string
+	}{
+		"F18 without ID tokens":                  {[]any{nil, nil}, "Ann"},
+		"F18 S43 with another":                   {[]any{object{"name": "Ann Lind"}}, "Ann Lind"},
+		"F18 S43 with another, and then without": {[]any{object{"name": "Ann Lind"}, nil}, "Ann Lind"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newIDP(t)
+				code := oidc.New(p.discovered(t), usual(), here())
+				token := p.signedIn(t, code, object{"name": "Ann"})
+				for _, claims := range tt.brought {
+					time.Sleep(24 * time.Hour) // all ID tokens have expired
+					answer := object{"access_token": "t2"}
+					if claims, ok := claims.(object); ok {
+						answer["id_token"] = signed("RS256", claimsFor("", claims))
+					}
+					p.answer(answer)
+					next, err := code.Obtain(t.Context(), token)
+					if err != nil {
+						t.Fatal(err)
+					}
+					token = next
+				}
+				c, err := oidc.IDClaims(token)
+				if err != nil {
+					t.Fatal(err)
+				}
+				equal(t, "claims", []string{c.Subject(), c.Text("name")}, []string{"ann", tt.want})
+			})
+		})
+	}
+	t.Run("F18 S43 not one that nobody has verified", func(t *testing.T) {
+		t.Parallel()
+		p := newIDP(t)
+		code := oidc.New(p.discovered(t), usual(), here())
+		token := p.signedIn(t, code) // as one that nobody has verified:
+		delete(token.Extra, oauth2flow.ExtraIssuer)
+		delete(token.Extra, oauth2flow.ExtraSubject)
+		p.answer(object{"access_token": "t2"})
+		next, err := code.Obtain(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = oidc.IDClaims(next)
+		is(t, err, oidc.ErrUnverified)
+		equal(t, "ID token", next.Extra[oauth2flow.ExtraIDToken].Reveal(), "")
+	})
+	t.Run("S45 with AsToken each renewal brings one", func(t *testing.T) {
+		t.Parallel()
+		p := newIDP(t)
+		code := oidc.New(p.discovered(t), usual(), here(), oidc.AsToken())
+		token := p.signedIn(t, code)
+		p.answer(object{"access_token": "t2"})
+		if next, err := code.Obtain(t.Context(), token); err == nil || next.Value.Reveal() != "" {
+			t.Errorf("the ID token of before is used again: %v", err)
+		}
+	})
+}
+
+// The token of a device, and of a login that is none of OpenID Connect, names nobody.
+func TestUnverified(t *testing.T) {
+	t.Parallel()
+	p := newIDP(t)
+	provider := p.discovered(t)
+	c, err := provider.Client(usual())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Scopes = []string{"openid"}
+	a, err := provider.Authorization(here())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := p.signedIn(t, oauth2flow.NewAuthorizationCode(c, a))
+	if token.Extra[oauth2flow.ExtraIDToken].Reveal() == "" {
+		t.Fatal("there is no ID token that could be taken for a verified one")
+	}
+	_, err = oidc.IDClaims(token)
+	is(t, err, oidc.ErrUnverified)
+	says(t, err, "oidc: "+unverified)
+	_, err = provider.UserInfo(t.Context(), token)
+	is(t, err, oidc.ErrUnverified)
+	says(t, err, "oidc: "+unverified)
+	equal(t, "calls of userinfo", len(p.to("/userinfo")), 0)
 }

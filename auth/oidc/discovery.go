@@ -8,12 +8,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/restconn/restconn/auth"
-	"github.com/restconn/restconn/internal/strictjson"
 	"github.com/restconn/restconn/internal/tokencall"
 )
 
@@ -59,19 +56,27 @@ func (e *DiscoveryError) Unwrap() error { return e.Err }
 // Discover gets the metadata of an OpenID provider, at /.well-known/openid-configuration behind its issuer (OpenID
 // Connect Discovery 1.0, section 4). The issuer is that of the provider, byte for byte: a slash at its end counts. All
 // endpoints have to be https, or on this machine. The answer is not kept. Errors are [*DiscoveryError].
-func Discover(ctx context.Context, issuer string, e auth.Endpoint) (Provider, error) {
-	return discover(ctx, issuer, e, func(path string) string { return path + "/.well-known/openid-configuration" })
+//
+// Without options the call is sent by http.DefaultTransport. What the options say holds for the calls of the Provider,
+// too, see [Provider].Endpoint.
+func Discover(ctx context.Context, issuer string, opts ...DiscoverOption) (Provider, error) {
+	return discover(ctx, issuer, opts, func(path string) string { return path + "/.well-known/openid-configuration" })
 }
 
 // DiscoverOAuth is [Discover] for an authorization server of OAuth 2.0, whose metadata are at
 // /.well-known/oauth-authorization-server before the path of the issuer (RFC 8414, section 3).
-func DiscoverOAuth(ctx context.Context, issuer string, e auth.Endpoint) (Provider, error) {
-	return discover(ctx, issuer, e, func(path string) string { return "/.well-known/oauth-authorization-server" + path })
+func DiscoverOAuth(ctx context.Context, issuer string, opts ...DiscoverOption) (Provider, error) {
+	place := func(path string) string { return "/.well-known/oauth-authorization-server" + path }
+	return discover(ctx, issuer, opts, place)
 }
 
 func discover(
-	ctx context.Context, issuer string, e auth.Endpoint, place func(path string) string,
+	ctx context.Context, issuer string, opts []DiscoverOption, place func(path string) string,
 ) (Provider, error) {
+	e, err := endpointOf(opts)
+	if err != nil {
+		return Provider{}, &DiscoveryError{Err: err}
+	}
 	u, err := url.Parse(issuer)
 	if err != nil || strings.ContainsAny(issuer, "?#") || callConfig(e).CheckURL(u) != nil {
 		return Provider{}, &DiscoveryError{Err: errIssuer}
@@ -105,19 +110,20 @@ func discover(
 
 // metadata are the members of a JSON object, and what is wrong with those that were read.
 type metadata struct {
-	values map[string]json.RawMessage
+	members
+
 	calls  tokencall.Config
 	faults []error
 }
 
 // readMetadata returns the provider that a document describes, if it is of that issuer.
 func readMetadata(text []byte, issuer string, calls tokencall.Config) (Provider, error) {
-	_, values, err := strictjson.Object(text)
+	values, err := parseMembers(text)
 	if err != nil {
 		return Provider{}, err
 	}
-	m := &metadata{values: values, calls: calls}
-	if named, _ := strictjson.Text(values["issuer"]); named != issuer {
+	m := &metadata{members: values, calls: calls}
+	if named, _ := m.text("issuer"); named != issuer {
 		return Provider{}, fmt.Errorf("%w, or has another slash at its end", ErrIssuer)
 	}
 	p := m.provider()
@@ -146,12 +152,12 @@ func (m *metadata) provider() Provider {
 	if m.absent(aliases) {
 		return p
 	}
-	_, values, err := strictjson.Object(m.values[aliases])
+	values, err := parseMembers(m.members[aliases])
 	if err != nil {
 		m.fault(aliases, err)
 		return p
 	}
-	inner := &metadata{values: values, calls: m.calls}
+	inner := &metadata{members: values, calls: m.calls}
 	p.MTLS = MTLSEndpoints{
 		TokenURL: inner.url("token_endpoint"), UserInfoURL: inner.url("userinfo_endpoint"),
 		RevocationURL: inner.url("revocation_endpoint"), IntrospectionURL: inner.url("introspection_endpoint"),
@@ -162,9 +168,7 @@ func (m *metadata) provider() Provider {
 }
 
 // absent reports whether a member is missing, null or an empty text.
-func (m *metadata) absent(name string) bool {
-	return slices.Contains([]string{"", "null", `""`}, string(m.values[name]))
-}
+func (m *metadata) absent(name string) bool { return !m.has(name) || string(m.members[name]) == `""` }
 
 func (m *metadata) fault(name string, err error) {
 	if err != nil {
@@ -177,7 +181,7 @@ func (m *metadata) url(name string) string {
 	if m.absent(name) {
 		return ""
 	}
-	text, _ := strictjson.Text(m.values[name])
+	text, _ := m.text(name)
 	u, err := parseTarget(text)
 	m.fault(name, cmp.Or(err, checkTarget(m.calls, u)))
 	return text
@@ -197,7 +201,7 @@ func (m *metadata) list(name string) []string {
 		return nil
 	}
 	var list []string
-	if json.Unmarshal(m.values[name], &list) != nil {
+	if json.Unmarshal(m.members[name], &list) != nil {
 		m.fault(name, errors.New("it is not an array of texts"))
 	}
 	return list
@@ -205,7 +209,7 @@ func (m *metadata) list(name string) []string {
 
 // flag returns a member that is true or false; false if there is none.
 func (m *metadata) flag(name string) bool {
-	switch text := string(m.values[name]); {
+	switch text := string(m.members[name]); {
 	case text == "true":
 		return true
 	case text != "false" && !m.absent(name):

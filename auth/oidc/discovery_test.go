@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -28,7 +29,7 @@ func TestDiscover(t *testing.T) {
 		"authorization_response_iss_parameter_supported": true,
 		"mtls_endpoint_aliases":                          object{"token_endpoint": "https://mtls.example.test/token"},
 	})
-	got, err := oidc.Discover(t.Context(), issuer, via(p.Server))
+	got, err := oidc.Discover(t.Context(), issuer, oidc.Via(via(p.Server)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,11 +72,11 @@ func TestDiscoverPlaces(t *testing.T) {
 			t.Parallel()
 			s := connectiontest.NewNetwork(t).Serve("https://idp.example.test",
 				connectiontest.JSON(200, object{"issuer": issuer}))
-			p, err := oidc.Discover(t.Context(), issuer, via(s))
+			p, err := oidc.Discover(t.Context(), issuer, oidc.Via(via(s)))
 			if err != nil || p.Issuer != issuer {
 				t.Fatalf("error is %v", err)
 			}
-			if _, err := oidc.DiscoverOAuth(t.Context(), issuer, via(s)); err != nil {
+			if _, err := oidc.DiscoverOAuth(t.Context(), issuer, oidc.Via(via(s))); err != nil {
 				t.Fatal(err)
 			}
 			got := s.Requests()
@@ -155,7 +156,7 @@ func TestDiscoverRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := connectiontest.NewNetwork(t).Serve(issuer, tt.reply)
-			p, err := oidc.Discover(t.Context(), issuer, via(s))
+			p, err := oidc.Discover(t.Context(), issuer, oidc.Via(via(s)))
 			e := as[*oidc.DiscoveryError](t, err)
 			equal(t, "URL", e.URL, issuer+"/.well-known/openid-configuration")
 			if tt.want != nil {
@@ -171,7 +172,7 @@ func TestDiscoverRefuses(t *testing.T) {
 	t.Run("S20 F2 exactly 256 KiB", func(t *testing.T) {
 		t.Parallel()
 		s := connectiontest.NewNetwork(t).Serve(issuer, big(256<<10))
-		if _, err := oidc.Discover(t.Context(), issuer, via(s)); err != nil {
+		if _, err := oidc.Discover(t.Context(), issuer, oidc.Via(via(s))); err != nil {
 			t.Error(err)
 		}
 	})
@@ -187,7 +188,7 @@ func TestDiscoverIssuer(t *testing.T) {
 		t.Run("S17 S21 "+issuer, func(t *testing.T) {
 			t.Parallel()
 			s := connectiontest.NewNetwork(t).Serve("http://idp.example.test", connectiontest.Status(200))
-			_, err := oidc.Discover(t.Context(), issuer, via(s))
+			_, err := oidc.Discover(t.Context(), issuer, oidc.Via(via(s)))
 			if e := as[*oidc.DiscoveryError](t, err); e.URL != "" || e.Status != 0 {
 				t.Errorf("error is %+v", e)
 			}
@@ -203,7 +204,7 @@ func TestDiscoverIssuer(t *testing.T) {
 			t.Parallel()
 			origin := strings.TrimSuffix(issuer, "/t")
 			s := connectiontest.NewNetwork(t).Serve(origin, connectiontest.JSON(200, documentOf(issuer)))
-			if p, err := oidc.Discover(t.Context(), issuer, via(s)); err != nil || p.TokenURL != issuer+"/token" {
+			if p, err := oidc.Discover(t.Context(), issuer, oidc.Via(via(s))); err != nil || p.TokenURL != issuer+"/token" {
 				t.Error(err)
 			}
 		})
@@ -214,7 +215,7 @@ func TestDiscoverIssuer(t *testing.T) {
 			connectiontest.JSON(200, documentOf("http://idp.example.test")))
 		e := via(s)
 		e.AllowHTTP = true
-		if _, err := oidc.Discover(t.Context(), "http://idp.example.test", e); err != nil {
+		if _, err := oidc.Discover(t.Context(), "http://idp.example.test", oidc.Via(e)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -234,7 +235,7 @@ func TestDiscoverTime(t *testing.T) {
 					defer cancel()
 				}
 				began := time.Now()
-				_, err := oidc.Discover(ctx, issuer, via(p))
+				_, err := oidc.Discover(ctx, issuer, oidc.Via(via(p)))
 				is(t, err, context.DeadlineExceeded)
 				equal(t, "time", time.Since(began), 30*time.Second)
 			})
@@ -249,15 +250,15 @@ func TestDiscoverTrust(t *testing.T) {
 	transport := n.Transport()
 	transport.TLSClientConfig = &tls.Config{}
 	e := auth.Endpoint{Client: &http.Client{Transport: transport}}
-	if _, err := oidc.Discover(t.Context(), issuer, e); err == nil {
+	if _, err := oidc.Discover(t.Context(), issuer, oidc.Via(e)); err == nil {
 		t.Error("S19 a certificate of nobody is trusted")
 	}
 	e.TrustedCA, e.TrustedCAOnly = n.Authority(), true
-	if _, err := oidc.Discover(t.Context(), issuer, e); err != nil {
+	if _, err := oidc.Discover(t.Context(), issuer, oidc.Via(e)); err != nil {
 		t.Error(err)
 	}
 	e.TrustedCA = bytes.Repeat([]byte("x"), 10)
-	if _, err := oidc.Discover(t.Context(), issuer, e); err == nil {
+	if _, err := oidc.Discover(t.Context(), issuer, oidc.Via(e)); err == nil {
 		t.Error("certificates that are none are trusted")
 	}
 }
@@ -281,5 +282,42 @@ func TestPublicOnly(t *testing.T) {
 	}
 	if n := conns.Load(); n != 0 {
 		t.Errorf("S21 there were %d connections", n)
+	}
+}
+
+func TestDiscoverOptions(t *testing.T) {
+	t.Parallel()
+	s := connectiontest.NewNetwork(t).Serve(issuer, connectiontest.JSON(200, documentOf(issuer)))
+	for name, tt := range map[string]struct {
+		opts []oidc.DiscoverOption
+		says string
+	}{
+		"S21 both":  {[]oidc.DiscoverOption{oidc.PublicOnly(), oidc.Via(via(s))}, "Via and PublicOnly exclude each other"},
+		"a nil one": {[]oidc.DiscoverOption{nil}, "an option is nil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := oidc.Discover(t.Context(), issuer, tt.opts...)
+			_ = as[*oidc.DiscoveryError](t, err)
+			says(t, err, "oidc: no metadata", tt.says)
+			_, err = oidc.DiscoverOAuth(t.Context(), issuer, tt.opts...)
+			says(t, err, tt.says)
+			equal(t, "there is no provider", p.Issuer, "")
+			equal(t, "connections", s.Conns(), 0)
+		})
+	}
+}
+
+// Without options a provider on this machine is asked, and the Provider has the zero Endpoint.
+func TestDiscoverWithoutOptions(t *testing.T) {
+	t.Parallel()
+	var s *httptest.Server
+	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(documentOf(s.URL))
+	}))
+	defer s.Close()
+	p, err := oidc.Discover(t.Context(), s.URL)
+	if err != nil || p.TokenURL != s.URL+"/token" || !p.Endpoint.IsZero() {
+		t.Errorf("the provider is %v, and the error %v", p, err)
 	}
 }

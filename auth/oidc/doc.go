@@ -1,7 +1,7 @@
 // Package oidc signs users in with OpenID Connect: it finds a provider by its issuer, and makes an
 // [oauth2flow.AuthorizationCode] that verifies ID tokens.
 //
-//	provider, err := oidc.Discover(ctx, "https://login.example.com", auth.Endpoint{})
+//	provider, err := oidc.Discover(ctx, "https://login.example.com")
 //	...
 //	code := oidc.New(provider,
 //		oauth2flow.Client{ID: "crm", Secret: secrets.Env("CRM_SECRET"), Scopes: []string{"openid", "email"}},
@@ -33,6 +33,6 @@
 // # Issuers that users choose
 //
 // Who can name an issuer can have this process send requests to it, and to the endpoints that its metadata name.
-// [PublicOnly] is an Endpoint that connects to public addresses only, whatever a name resolves to. Without it, the
-// issuers are those of a list.
+// With [PublicOnly], [Discover] and all calls of the Provider connect to public addresses only, whatever a name
+// resolves to. Without it, the issuers are those of a list.
 package oidc

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 
-	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/oauth2flow"
 	"github.com/restconn/restconn/auth/oidc"
 	"github.com/restconn/restconn/secrets"
@@ -38,7 +37,7 @@ func ExampleNew() {
 	defer server.Close()
 	ctx := context.Background()
 
-	provider, err := oidc.Discover(ctx, server.URL, auth.Endpoint{Client: server.Client()})
+	provider, err := oidc.Discover(ctx, server.URL)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/flight"
 	"github.com/restconn/restconn/internal/tokencall"
 )
@@ -26,7 +27,7 @@ var errUnknownKey = fmt.Errorf("%w: its key is not among those of the provider",
 // keySet are the keys of a provider, fetched when they are needed. It is safe for concurrent use.
 type keySet struct {
 	url      string
-	endpoint tokencall.Config
+	endpoint auth.Endpoint
 	fetches  flight.Group[struct{}, *keys]
 
 	mu      sync.Mutex

@@ -158,12 +158,6 @@ func TestAge(t *testing.T) {
 		p.server.Up()
 		check(t, v, token(t, nil), wanted(), nil)
 	})
-	inBubble(t, "S44 verifiers with further audiences have the same keys", func(t *testing.T, p *keyHost) {
-		v := p.verifier()
-		check(t, v, token(t, nil), wanted(), nil)
-		check(t, v.TrustAudiences("x"), token(t, nil), wanted(), nil)
-		p.wantFetches(t, 1)
-	})
 }
 
 func TestFetch(t *testing.T) {

@@ -2,12 +2,12 @@ package oidc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/restconn/restconn/internal/tokencall"
@@ -22,23 +22,16 @@ var errNoKeySet = errors.New("the answer is not a set of keys (RFC 7517, section
 
 // validate tells what is wrong with how keys are fetched.
 func (s *keySet) validate() []error {
+	calls := callConfig(s.endpoint)
 	var faults []error
-	u, err := url.Parse(s.url)
-	switch {
-	case s.url == "":
-		err = errors.New("it is empty")
-	case err != nil:
-		err = errors.New("it is not a URL")
-	default:
-		err = s.endpoint.CheckURL(u)
-	}
-	if err != nil {
+	u, err := parseTarget(s.url)
+	if err := cmp.Or(err, checkTarget(calls, u)); err != nil {
 		faults = append(faults, fmt.Errorf("oidc: JWKSURL: %w", err))
 	}
-	err = s.endpoint.Validate()
+	err = calls.Validate()
 	if err == nil {
 		var caller *tokencall.Caller
-		if caller, err = tokencall.New(s.endpoint, nil); err == nil {
+		if caller, err = tokencall.New(calls, nil); err == nil {
 			err = caller.Close()
 		}
 	}
@@ -50,18 +43,12 @@ func (s *keySet) validate() []error {
 
 // fetch fetches the keys. They are as old as the request for them.
 func (s *keySet) fetch(ctx context.Context) (*keys, error) {
-	caller, err := tokencall.New(s.endpoint, nil)
+	target, err := parseTarget(s.url)
 	if err != nil {
 		return nil, err
 	}
-	defer caller.Close() //nolint:errcheck // it never fails
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, http.NoBody)
-	if err != nil {
-		return nil, errors.New("JWKSURL is not a URL")
-	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
 	began := time.Now()
-	a, err := caller.Do(req)
+	a, err := sendGet(ctx, s.endpoint, target, http.Header{"Accept": {"application/jwk-set+json, application/json"}})
 	switch {
 	case err != nil:
 		return nil, err

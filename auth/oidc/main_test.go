@@ -174,7 +174,7 @@ func via(s *connectiontest.Server) auth.Endpoint {
 // discovered returns the provider by its metadata.
 func (p *idp) discovered(t *testing.T) oidc.Provider {
 	t.Helper()
-	provider, err := oidc.Discover(t.Context(), issuer, via(p.Server))
+	provider, err := oidc.Discover(t.Context(), issuer, oidc.Via(via(p.Server)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func (p Provider) complete(c oauth2flow.Client) (oauth2flow.Client, []error) {
 	c.TokenURL = cmp.Or(c.TokenURL, special.TokenURL, p.TokenURL)
 	c.RevocationURL = cmp.Or(c.RevocationURL, special.RevocationURL, p.RevocationURL)
 	c.IntrospectionURL = cmp.Or(c.IntrospectionURL, special.IntrospectionURL, p.IntrospectionURL)
-	if isZero(c.Endpoint) {
+	if c.Endpoint.IsZero() {
 		c.Endpoint = p.Endpoint
 	}
 	if c.Secret == nil || !c.Auth.IsZero() || c.TokenURL == "" {
@@ -136,9 +136,4 @@ func joinFaults(faults []error) error {
 		named[i] = fmt.Errorf("oidc: %w", fault)
 	}
 	return errors.Join(named...)
-}
-
-// isZero reports whether an Endpoint says nothing.
-func isZero(e auth.Endpoint) bool {
-	return e.Client == nil && e.TrustedCA == nil && !e.TrustedCAOnly && e.Proxy == nil && !e.AllowHTTP
 }

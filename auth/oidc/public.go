@@ -22,11 +22,8 @@ const (
 	publicHeader = 64 << 10 // bytes of the headers of an answer
 )
 
-// PublicOnly returns an Endpoint that connects to public addresses only, by no proxy and anew for each call: for
-// issuers that users choose. What counts is the address that a name was resolved to, so that a name that resolves
-// differently the next time is of no use to an attacker. A [Provider] that was discovered with it keeps it for keys,
-// userinfo and token calls. Names are looked up, and certificates trusted, as the system does.
-func PublicOnly() auth.Endpoint {
+// publicEndpoint returns an Endpoint for public addresses, which its connections are checked for.
+func publicEndpoint() auth.Endpoint {
 	dialer := net.Dialer{
 		Timeout: publicDial,
 		ControlContext: func(_ context.Context, _, addr string, _ syscall.RawConn) error {

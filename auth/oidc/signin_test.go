@@ -282,6 +282,7 @@ func TestProviderClient(t *testing.T) {
 
 func TestAlgorithms(t *testing.T) {
 	t.Parallel()
+	both := []oidc.Option{oidc.Algorithms("ES256"), oidc.Algorithms("RS256")}
 	for name, tt := range map[string]struct {
 		announced any
 		opts      []oidc.Option
@@ -293,6 +294,7 @@ func TestAlgorithms(t *testing.T) {
 		"S33 nothing is announced":          {nil, nil, "ES256", false},
 		"S33 RS256 is not announced":        {[]string{"ES256", "HS256"}, nil, "ES256", true},
 		"S33 what is allowed":               {[]string{"RS256"}, []oidc.Option{oidc.Algorithms("ES256")}, "ES256", true},
+		"S33 several options add up":        {nil, both, "ES256", true},
 		"S33 what is allowed, and no other": {[]string{"RS256"}, []oidc.Option{oidc.Algorithms("ES256")}, "RS256", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -401,4 +403,40 @@ func (*fixed) VerifyIDToken(
 	context.Context, secrets.Value, oauth2flow.IDTokenWant,
 ) (*oauth2flow.IDToken, error) {
 	return nil, errors.New("nobody")
+}
+
+// What is said about ID tokens has an effect, or is a fault.
+func TestOwnVerifierAndOptions(t *testing.T) {
+	t.Parallel()
+	p := newIDP(t)
+	with := func(opts ...oidc.Option) *oauth2flow.AuthorizationCode {
+		a := here()
+		a.OpenID = &oauth2flow.OpenID{Verifier: oidc.NewVerifier(p.discovered(t), oidc.Algorithms("RS256"))}
+		return oidc.New(p.discovered(t), usual(), a, opts...)
+	}
+	says(t, with().Validate())
+	says(t, with(oidc.Algorithms("ES256"), oidc.TrustAudiences("b")).Validate(),
+		"oidc: Algorithms: Authorization.OpenID has a Verifier", "oidc: TrustAudiences: Authorization.OpenID has a Verifier")
+	token := p.signedIn(t, with(oidc.AsToken()))
+	equal(t, "S45 AsToken is no option of a verifier", token.Value.Reveal(), token.Extra[oauth2flow.ExtraIDToken].Reveal())
+}
+
+func TestTrustAudiences(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]oidc.Option{
+		"S37 a further audience is refused": nil,
+		"S37 one that is trusted is not":    {oidc.TrustAudiences("project-7"), oidc.TrustAudiences("a")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newIDP(t)
+			s := begin(t, oidc.New(p.discovered(t), usual(), here(), opts...))
+			p.answer(object{"access_token": "t1", "id_token": signed("RS256", claimsFor(s.asked.Get("nonce"), object{
+				"aud": []string{"cid", "project-7"}, "azp": "cid",
+			}))})
+			if _, err := s.complete(t, "code", "c0de"); errors.Is(err, oidc.ErrAudience) != (opts == nil) {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
 }

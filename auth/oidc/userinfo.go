@@ -60,8 +60,8 @@ func (e *UserInfoError) Unwrap() error { return e.Err }
 // others are [ErrSubject] (section 5.3.2). An answer has at most 1 MiB. A token that [oauth2flow.Authorization].Then
 // has made is none that the provider knows.
 //
-// Errors of the call are [*UserInfoError]. Before it they are [ErrSubject], [ErrIssuer], and [auth.ErrNoToken]
-// if there is no access token. A token that has expired is the caller's to renew, see auth.Manager.
+// Errors of the call are [*UserInfoError]. Before it they are [ErrUnverified], [ErrIssuer], and
+// [auth.ErrNoToken] if there is no access token. A token that has expired is the caller's to renew, see auth.Manager.
 func (p Provider) UserInfo(ctx context.Context, token *auth.Token) (Claims, error) {
 	access, err := p.accessOf(token)
 	if err != nil {
@@ -107,7 +107,7 @@ func (p Provider) accessOf(token *auth.Token) (string, error) {
 	}
 	switch {
 	case subject == "":
-		return "", fmt.Errorf("%w: there was none", ErrSubject)
+		return "", ErrUnverified
 	case issuer != p.Issuer:
 		return "", fmt.Errorf("%w: the token is not of this provider", ErrIssuer)
 	case access == "":

@@ -112,7 +112,7 @@ func TestUserInfoSendsNothing(t *testing.T) {
 	}{
 		"no token":                     {nil, nil, auth.ErrNoToken},
 		"S45 the ID token alone":       {only, nil, auth.ErrNoToken},
-		"S42 nobody was identified":    {good(oauth2flow.ExtraSubject, ""), nil, oidc.ErrSubject},
+		"S42 nobody was identified":    {good(oauth2flow.ExtraSubject, ""), nil, oidc.ErrUnverified},
 		"S9 a token of another issuer": {good(oauth2flow.ExtraIssuer, "https://other.test"), nil, oidc.ErrIssuer},
 		"no endpoint":                  {good(), func(p *oidc.Provider) { p.UserInfoURL = "" }, nil},
 		"S17 an endpoint over http":    {good(), func(p *oidc.Provider) { p.UserInfoURL = "http://idp.example.test/u" }, nil},

@@ -11,11 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
+	gooidc "github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/restconn/restconn/auth/oauth2flow"
 	"github.com/restconn/restconn/internal/redact"
-	"github.com/restconn/restconn/internal/tokencall"
 	"github.com/restconn/restconn/secrets"
 )
 
@@ -39,38 +38,28 @@ type Verifier struct {
 	fault      error
 }
 
-// NewVerifier returns the verifier of ID tokens of that provider, which uses Issuer, JWKSURL and Endpoint of it.
-// algorithms are those that tokens may be signed with: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512
-// and EdDSA; without any, RS256 only. What is wrong is told by [Verifier.Validate].
-func NewVerifier(p Provider, algorithms ...string) *Verifier {
-	v := &Verifier{issuer: p.Issuer, algorithms: slices.Clone(algorithms)}
-	if len(algorithms) == 0 {
-		v.algorithms = []string{algorithmDefault}
+// NewVerifier returns the verifier of ID tokens of that provider, which uses Issuer, JWKSURL, Algorithms and Endpoint
+// of it. [Algorithms] and [TrustAudiences] are the options for it. What is wrong is told by [Verifier.Validate].
+func NewVerifier(p Provider, opts ...Option) *Verifier {
+	s := newSettings(opts)
+	if s.asToken {
+		s.fault("AsToken: it is for New, and nothing that a verifier decides")
 	}
-	v.keys = &keySet{url: p.JWKSURL, endpoint: tokencall.Config{
-		Client:    p.Endpoint.Client,
-		CA:        bytes.Clone(p.Endpoint.TrustedCA),
-		CAOnly:    p.Endpoint.TrustedCAOnly,
-		Proxy:     p.Endpoint.Proxy,
-		AllowHTTP: p.Endpoint.AllowHTTP,
-	}}
-	v.fault = v.validate()
+	v := s.verifier(p)
+	v.fault = errors.Join(joinFaults(s.faults), v.fault)
 	return v
 }
 
-// TrustAudiences returns a verifier that accepts tokens which are for these audiences as well, beside the client, if
-// they name the client as the one they were issued to (azp). Without it, a token that has a further audience is
-// refused: there, it could be used in place of the user. Both verifiers have the same keys.
-func (v *Verifier) TrustAudiences(audiences ...string) *Verifier {
-	if v == nil {
-		return nil
+// verifier returns the verifier that New and NewVerifier make. What is wrong with the settings is left to them.
+func (s *settings) verifier(p Provider) *Verifier {
+	e := p.Endpoint
+	e.TrustedCA = bytes.Clone(e.TrustedCA)
+	v := &Verifier{
+		issuer: p.Issuer, algorithms: slices.Clone(s.allowed(p.Algorithms)), audiences: s.audiences,
+		keys: &keySet{url: p.JWKSURL, endpoint: e},
 	}
-	own := *v
-	own.audiences = slices.Concat(v.audiences, audiences)
-	if slices.Contains(audiences, "") {
-		own.fault = errors.Join(v.fault, errors.New("oidc: TrustAudiences: one is empty"))
-	}
-	return &own
+	v.fault = v.validate()
+	return v
 }
 
 // Validate tells everything that is wrong with the verifier, joined. It calls nobody.
@@ -125,12 +114,12 @@ func (v *Verifier) verify(ctx context.Context, text string, want oauth2flow.IDTo
 		return nil, err
 	}
 	s := &signature{keys: v.keys, header: h}
-	config := &oidc.Config{
+	config := &gooidc.Config{
 		ClientID:             want.ClientID,
 		SupportedSigningAlgs: v.algorithms,
 		Now:                  func() time.Time { return time.Now().Add(-tolerance) },
 	}
-	_, refused := oidc.NewVerifier(v.issuer, s, config).Verify(ctx, text)
+	_, refused := gooidc.NewVerifier(v.issuer, s, config).Verify(ctx, text)
 	switch {
 	case s.err != nil:
 		return nil, s.err
@@ -147,7 +136,7 @@ func (v *Verifier) verify(ctx context.Context, text string, want oauth2flow.IDTo
 	return id, nil
 }
 
-// signature is the [oidc.KeySet] of one token. It keeps what go-oidc puts into a text.
+// signature is the [gooidc.KeySet] of one token. It keeps what go-oidc puts into a text.
 type signature struct {
 	keys    *keySet
 	header  tokenHeader
@@ -155,7 +144,7 @@ type signature struct {
 	err     error
 }
 
-// VerifySignature implements [oidc.KeySet].
+// VerifySignature implements [gooidc.KeySet].
 func (s *signature) VerifySignature(ctx context.Context, text string) ([]byte, error) {
 	s.payload, s.err = s.keys.verify(ctx, text, s.header)
 	return s.payload, s.err

@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -9,18 +10,31 @@ import (
 	"github.com/restconn/restconn/secrets"
 )
 
-// A verifier is made once for a provider, and verifies the ID tokens of all logins there.
+// A verifier is made once for a provider, and verifies all ID tokens of it, whoever has got them.
 func ExampleNewVerifier() {
-	v := oidc.NewVerifier(oidc.Provider{
-		Issuer:  "https://idp.example.com",
-		JWKSURL: "https://idp.example.com/keys",
-	}, "RS256", "ES256")
-	fmt.Println(v, v.Validate())
-	login := oauth2flow.OpenID{Verifier: v}
-	fmt.Println(login.AsToken)
+	server := exampleProvider(new(string))
+	defer server.Close()
+	ctx := context.Background()
+	provider, err := oidc.Discover(ctx, server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	v := oidc.NewVerifier(provider, oidc.Algorithms("ES256"))
+
+	want := oauth2flow.IDTokenWant{ClientID: "cid", Nonce: "n-1"}
+	for _, algorithm := range []string{"ES256", "RS256"} { // the provider has keys for both
+		text := signed(algorithm, claimsFor("n-1", object{"iss": server.URL}))
+		id, err := v.VerifyIDToken(ctx, secrets.Static(text), want)
+		if errors.Is(err, oidc.ErrSignature) {
+			fmt.Println(algorithm, "is not allowed")
+			continue
+		}
+		fmt.Println(algorithm, id.Subject, err)
+	}
 	// Output:
-	// Verifier of https://idp.example.com <nil>
-	// false
+	// ES256 ann <nil>
+	// RS256 is not allowed
 }
 
 func ExampleVerifier_Validate() {
@@ -41,9 +55,26 @@ func ExampleIDTokenError() {
 }
 
 // ZITADEL and others put a project beside the client into the audience.
-func ExampleVerifier_TrustAudiences() {
-	provider := oidc.Provider{Issuer: "https://idp.example.com", JWKSURL: "https://idp.example.com/keys"}
-	v := oidc.NewVerifier(provider).TrustAudiences("project-7")
-	fmt.Println(v.Validate(), secrets.Static("an ID token"))
-	// Output: <nil> [REDACTED]
+func ExampleTrustAudiences() {
+	server := exampleProvider(new(string))
+	defer server.Close()
+	ctx := context.Background()
+	provider, err := oidc.Discover(ctx, server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	text := signed("RS256", claimsFor("", object{
+		"iss": server.URL, "aud": []string{"cid", "project-7"}, "azp": "cid",
+	}))
+	for _, v := range []*oidc.Verifier{
+		oidc.NewVerifier(provider),
+		oidc.NewVerifier(provider, oidc.TrustAudiences("project-7")),
+	} {
+		_, err := v.VerifyIDToken(ctx, secrets.Static(text), oauth2flow.IDTokenWant{ClientID: "cid"})
+		fmt.Println(err)
+	}
+	// Output:
+	// oidc: the ID token is refused: it is not for this client alone: aud has others, which TrustAudiences does not name
+	// <nil>
 }

@@ -86,13 +86,13 @@ func published(key crypto.Signer, with jwk) jwk {
 	return k
 }
 
-// idp is a provider in memory, whose keys can be changed.
+// keyHost is a provider in memory, whose keys can be changed.
 type keyHost struct {
 	server *connectiontest.Server
 	reply  atomic.Value // of type func(http.ResponseWriter, *http.Request)
 }
 
-// newIDP returns a provider that publishes the keys, or rsaKey with the kid k1.
+// newKeyHost returns a provider that publishes the keys, or rsaKey with the kid k1.
 func newKeyHost(tb testing.TB, keys ...jwk) *keyHost {
 	tb.Helper()
 	p := new(keyHost)
@@ -121,7 +121,10 @@ func (p *keyHost) provider() oidc.Provider {
 }
 
 func (p *keyHost) verifier(algorithms ...string) *oidc.Verifier {
-	return oidc.NewVerifier(p.provider(), algorithms...)
+	if len(algorithms) == 0 {
+		return oidc.NewVerifier(p.provider())
+	}
+	return oidc.NewVerifier(p.provider(), oidc.Algorithms(algorithms...))
 }
 
 // wantFetches tells how often the keys have to have been fetched.
@@ -151,7 +154,7 @@ func wanted() oauth2flow.IDTokenWant {
 	return oauth2flow.IDTokenWant{ClientID: clientID, Nonce: sentNonce}
 }
 
-// signed returns a token that go-jose has made. keyID may be empty.
+// signedBy returns a token that go-jose has made. keyID may be empty.
 func signedBy(tb testing.TB, key any, alg jose.SignatureAlgorithm, keyID string, c claims) string {
 	tb.Helper()
 	text, err := json.Marshal(c)
@@ -183,7 +186,7 @@ func token(tb testing.TB, changes claims) string {
 	return signedBy(tb, rsaKey(), jose.RS256, "k1", good(changes))
 }
 
-// byHand returns a token with any header and any claims, that rsaKey has signed as RS256 does.
+// ownToken returns a token with any header and any claims, that rsaKey has signed as RS256 does.
 func ownToken(header, payload string) string {
 	text := encode(header) + "." + encode(payload)
 	sum := sha256.Sum256([]byte(text))

@@ -33,7 +33,7 @@ func (c claimCase) run(t *testing.T, p *keyHost) {
 	t.Helper()
 	v := p.verifier()
 	if c.trust != nil {
-		v = v.TrustAudiences(c.trust...)
+		v = oidc.NewVerifier(p.provider(), oidc.TrustAudiences(c.trust...))
 	}
 	w := wanted()
 	if c.want != nil {
@@ -300,7 +300,7 @@ func TestZeroVerifier(t *testing.T) {
 	t.Parallel()
 	for name, v := range map[string]*oidc.Verifier{"nil": nil, "zero": new(oidc.Verifier)} {
 		_, err := v.VerifyIDToken(t.Context(), secrets.Static(token(t, nil)), wanted())
-		if v.Validate() == nil || !errors.Is(err, v.Validate()) || v.TrustAudiences("x").Validate() == nil {
+		if v.Validate() == nil || !errors.Is(err, v.Validate()) {
 			t.Errorf("%s: it is valid, or verifies: %v", name, err)
 		}
 		if got := v.String(); got != "Verifier" {
@@ -318,12 +318,12 @@ func TestValidate(t *testing.T) {
 	for _, alg := range []string{
 		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 	} {
-		if err := oidc.NewVerifier(fine, alg).Validate(); err != nil {
+		if err := oidc.NewVerifier(fine, oidc.Algorithms(alg)).Validate(); err != nil {
 			t.Errorf("%s: %v", alg, err)
 		}
 	}
 	for _, alg := range []string{"none", "None", "HS256", "HS384", "HS512", "", "rs256", "RSA-OAEP", "dir"} {
-		v := oidc.NewVerifier(fine, "RS256", alg)
+		v := oidc.NewVerifier(fine, oidc.Algorithms("RS256", alg))
 		_, err := v.VerifyIDToken(t.Context(), secrets.Static("x"), wanted())
 		if v.Validate() == nil || !errors.Is(err, v.Validate()) {
 			t.Errorf("S31 S32 S33 %q is accepted: %v", alg, err)
@@ -346,15 +346,20 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s is accepted", name)
 		}
 	}
-	if err := oidc.NewVerifier(oidc.Provider{}, "none", "x").Validate(); strings.Count(err.Error(), "oidc: ") != 4 {
+	err := oidc.NewVerifier(oidc.Provider{}, oidc.Algorithms("none", "x"), oidc.AsToken(), nil).Validate()
+	if strings.Count(err.Error(), "oidc: ") != 6 {
 		t.Errorf("not every fault is told: %v", err)
 	}
-	if oidc.NewVerifier(fine).TrustAudiences("a", "").Validate() == nil {
-		t.Error("an audience that is empty is accepted")
+	for text, opt := range map[string]oidc.Option{
+		"oidc: TrustAudiences: there are none, or one is empty": oidc.TrustAudiences("a", ""),
+		"oidc: TrustAudiences: there are none":                  oidc.TrustAudiences(),
+		"oidc: Algorithms: there are none":                      oidc.Algorithms(),
+		"oidc: AsToken: it is for New":                          oidc.AsToken(),
+		"oidc: an option is nil":                                nil,
+	} {
+		says(t, oidc.NewVerifier(fine, opt).Validate(), text)
 	}
-	if err := oidc.NewVerifier(fine).TrustAudiences("a").Validate(); err != nil {
-		t.Error(err)
-	}
+	says(t, oidc.NewVerifier(fine, oidc.TrustAudiences("a"), oidc.Algorithms("ES256")).Validate())
 }
 
 // foreign is a transport of somebody else.

@@ -10,11 +10,15 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
+const algorithmDefault = string(jose.RS256)
+
 // algorithmNames returns the algorithms that verify here: all of RFC 7518, section 3.1, and RFC 8037 that have a
 // public key.
 func algorithmNames() []string {
 	return []string{
-		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", string(jose.EdDSA),
+		algorithmDefault, string(jose.RS384), string(jose.RS512),
+		string(jose.PS256), string(jose.PS384), string(jose.PS512),
+		string(jose.ES256), string(jose.ES384), string(jose.ES512), string(jose.EdDSA),
 	}
 }
 

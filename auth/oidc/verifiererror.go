@@ -17,7 +17,7 @@ var (
 	ErrExpired = errors.New("it has expired")
 	// ErrNonce says that the token does not belong to this login.
 	ErrNonce = errors.New("its nonce is not the one of this login")
-	// ErrSubject says that the token of a renewal, or userinfo, is of another user, or that nobody knows of whom.
+	// ErrSubject says that the token of a renewal, or userinfo, is of another user.
 	ErrSubject = errors.New("the subject is not the one that the ID token has named")
 	// ErrAuthentication says that the user has authenticated too long ago, or not in the way that was asked for.
 	ErrAuthentication = errors.New("the user's authentication is not what was asked for")

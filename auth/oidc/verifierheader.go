@@ -8,10 +8,7 @@ import (
 	"strings"
 )
 
-const (
-	mostToken        = 64 << 10
-	algorithmDefault = "RS256"
-)
+const mostToken = 64 << 10
 
 // tokenHeader is what is used of the header of a token.
 type tokenHeader struct {

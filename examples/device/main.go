@@ -50,7 +50,7 @@ func run(ctx context.Context, out io.Writer, person userFunc) (err error) {
 
 	// The metadata of the server tell its endpoints. What has none gets them by hand: Client.TokenURL, and the URL that
 	// NewDeviceCode takes.
-	provider, err := oidc.DiscoverOAuth(ctx, service.issuer(), auth.Endpoint{})
+	provider, err := oidc.DiscoverOAuth(ctx, service.issuer())
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type session struct {
 func newSession(
 	ctx context.Context, service *service, store auth.TokenStore, out io.Writer, open openFunc,
 ) (*session, error) {
-	provider, err := oidc.Discover(ctx, service.issuer(), auth.Endpoint{})
+	provider, err := oidc.Discover(ctx, service.issuer())
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ var table = map[string]rule{
 		own:  []string{"auth", "auth/oauth2flow", "secrets", "internal/..."},
 		libs: []string{"github.com/coreos/go-oidc/v3/...", "github.com/go-jose/go-jose/v4/..."},
 	},
-	"auth/provider": {
+	"auth/preset": {
 		own:  []string{"auth", "auth/oauth2flow", "secrets", "internal/..."},
 		libs: []string{"golang.org/x/oauth2/..."},
 	},

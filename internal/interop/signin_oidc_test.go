@@ -30,7 +30,7 @@ func trusting(t *testing.T) auth.Endpoint {
 // discovered returns what the metadata of the provider say.
 func discovered(t *testing.T, s *servers.Server) oidc.Provider {
 	t.Helper()
-	p, err := oidc.Discover(within(t, time.Minute), s.URL, trusting(t))
+	p, err := oidc.Discover(within(t, time.Minute), s.URL, oidc.Via(trusting(t)))
 	if err != nil {
 		t.Fatal("Discover:", err)
 	}
@@ -154,7 +154,7 @@ func TestSignInDiscover(t *testing.T) {
 	})
 	t.Run("as a server of OAuth 2.0", func(t *testing.T) {
 		t.Parallel()
-		p, err := oidc.DiscoverOAuth(within(t, time.Minute), s.URL, trusting(t))
+		p, err := oidc.DiscoverOAuth(within(t, time.Minute), s.URL, oidc.Via(trusting(t)))
 		if err != nil || p.Issuer != s.URL || p.TokenURL != s.URL+"/token" {
 			t.Errorf("%v, %v", p, err)
 		}
@@ -170,7 +170,7 @@ func TestSignInDiscover(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := oidc.Discover(within(t, time.Minute), c.issuer, trusting(t))
+			p, err := oidc.Discover(within(t, time.Minute), c.issuer, oidc.Via(trusting(t)))
 			wants[*oidc.DiscoveryError](t, err)
 			if c.want != nil && !errors.Is(err, c.want) || p.Issuer != "" {
 				t.Errorf("%v, %v", p, err)
@@ -179,7 +179,7 @@ func TestSignInDiscover(t *testing.T) {
 	}
 	t.Run("S19 a certificate that is not trusted", func(t *testing.T) {
 		t.Parallel()
-		if _, err := oidc.Discover(within(t, time.Minute), s.URL, auth.Endpoint{}); err == nil {
+		if _, err := oidc.Discover(within(t, time.Minute), s.URL); err == nil {
 			t.Error("the metadata are taken from whoever answers")
 		}
 	})

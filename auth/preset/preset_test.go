@@ -1,4 +1,4 @@
-package provider_test
+package preset_test
 
 import (
 	"fmt"
@@ -11,13 +11,14 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
 
+	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/oauth2flow"
-	"github.com/restconn/restconn/auth/provider"
+	"github.com/restconn/restconn/auth/preset"
 	"github.com/restconn/restconn/secrets"
 )
 
-// customer returns a provider with a value for each of its parameters.
-func customer(t *testing.T, name string) provider.Provider {
+// customer returns a preset with a value for each of its parameters.
+func customer(t *testing.T, name string) preset.Preset {
 	t.Helper()
 	p := lookup(t, name)
 	for _, param := range p.Parameters() {
@@ -28,7 +29,7 @@ func customer(t *testing.T, name string) provider.Provider {
 
 func TestPresets(t *testing.T) {
 	t.Parallel()
-	names := provider.Names()
+	names := preset.Names()
 	if len(names) < 80 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
 		t.Errorf("there are %d names, or they are not sorted, or one is there twice", len(names))
 	}
@@ -144,11 +145,14 @@ func TestParameterValues(t *testing.T) {
 	}
 	refuses(t, lookup(t, "zendesk"), "")
 	refuses(t, lookup(t, "google").With("tenant", "acme"), "")
-	refuses(t, provider.Provider{}, "")
+	unknown, ok := preset.Lookup("gogle")
+	equal(t, "there is one", ok, false)
+	refuses(t, unknown, "")
+	equal(t, "what it says", unknown.Validate().Error(), "preset: there is no such preset: Lookup has not found it")
 }
 
-// refuses asserts that a provider is not valid, fills in no URL, and shows no value.
-func refuses(t *testing.T, p provider.Provider, value string) {
+// refuses asserts that a preset is not valid, fills in no URL, and shows no value.
+func refuses(t *testing.T, p preset.Preset, value string) {
 	t.Helper()
 	err := p.Validate()
 	if err == nil {
@@ -161,8 +165,15 @@ func refuses(t *testing.T, p provider.Provider, value string) {
 	c := p.Client(client(nil))
 	equal(t, "URLs", []string{c.TokenURL, c.RefreshURL, c.RevocationURL}, []string{"", "", ""})
 	code := p.NewAuthorizationCode(client(nil), oauth2flow.Authorization{RedirectURI: redirectURI})
-	if code.Validate() == nil || p.NewDeviceCode(client(nil)).Validate() == nil {
-		t.Errorf("%v with %q makes a grant that is valid", p, value)
+	public := oauth2flow.Client{ID: "cid", TokenURL: "https://own.test/token"}
+	for _, fault := range []error{
+		code.Validate(), p.NewDeviceCode(client(nil)).Validate(), p.NewDeviceCode(public).Validate(),
+		p.NewAuthorizationCode(public, oauth2flow.Authorization{URL: "https://own.test/authorize"}).Validate(),
+		oauth2flow.ClientCredentials(p.Client(public)).(auth.Validator).Validate(),
+	} {
+		if fault == nil || !strings.Contains(fault.Error(), err.Error()) {
+			t.Errorf("%v with %q makes a grant that does not say so: %v", p, value, fault)
+		}
 	}
 }
 
@@ -175,7 +186,7 @@ func TestWithChangesNothing(t *testing.T) {
 		"https://b.zendesk.com/oauth/tokens")
 	p.Parameters()[0] = "x"
 	equal(t, "parameters", p.Parameters(), []string{"subdomain"})
-	shown := strings.TrimSpace(strings.Repeat(`provider "zendesk" `, 4))
+	shown := strings.TrimSpace(strings.Repeat(`preset "zendesk" `, 4))
 	equal(t, "shown", fmt.Sprintf("%v %+v %#v %s", p, p, p, p), shown)
 	a := lookup(t, "google").Authorization(oauth2flow.Authorization{})
 	a.Params[0].Value = "online"
@@ -221,7 +232,7 @@ func TestFill(t *testing.T) {
 // Tokens of a server of the caller's own stay there.
 func TestFillOwnServer(t *testing.T) {
 	t.Parallel()
-	for _, name := range provider.Names() {
+	for _, name := range preset.Names() {
 		c := customer(t, name).Client(oauth2flow.Client{TokenURL: "https://own.test/token"})
 		equal(t, name, []string{c.TokenURL, c.RefreshURL, c.RevocationURL}, []string{"https://own.test/token", "", ""})
 	}

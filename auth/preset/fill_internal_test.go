@@ -1,4 +1,4 @@
-package provider
+package preset
 
 import (
 	"reflect"
@@ -10,7 +10,7 @@ import (
 // Nothing stands in a preset that is not filled in.
 func TestPresetsHaveNoOtherFields(t *testing.T) {
 	t.Parallel()
-	for _, p := range presets {
+	for _, p := range services {
 		c, a := p.client, p.authorization
 		c.RefreshURL, c.RevocationURL, c.ScopeSeparator, c.Encoding, c.AcceptForm = "", "", "", oauth2flow.Form, false
 		c.Params, c.Names, c.AnswerNames, c.AcceptTokenTypes, c.ExpiryField = nil, nil, nil, nil, ""

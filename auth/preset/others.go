@@ -1,4 +1,4 @@
-package provider
+package preset
 
 import (
 	"github.com/restconn/restconn/auth"
@@ -15,7 +15,7 @@ func idAs(name string) map[string]string { return map[string]string{"client_id":
 
 // others are services that x/oauth2 does not have. All that has no other source is of the entry of NG that has the same
 // name, or the one that is given.
-var others = []preset{ //nolint:gochecknoglobals // never changed
+var others = []service{ //nolint:gochecknoglobals // never changed
 	{
 		name: "accelo", at: at("https://{subdomain}/oauth2/v0/authorize", "https://{subdomain}/oauth2/v0/token"),
 		parameters: subdomain("subdomain", ".api.accelo.com"),

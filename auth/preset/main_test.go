@@ -1,4 +1,4 @@
-package provider_test
+package preset_test
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/oauth2flow"
-	"github.com/restconn/restconn/auth/provider"
+	"github.com/restconn/restconn/auth/preset"
 	"github.com/restconn/restconn/connection/connectiontest"
 	"github.com/restconn/restconn/secrets"
 )
@@ -18,12 +18,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const redirectURI = "https://app.example.test/cb"
 
-// lookup returns the provider of that name, with values for its parameters in turn.
-func lookup(t *testing.T, name string, values ...string) provider.Provider {
+// lookup returns the preset of that name, with values for its parameters in turn.
+func lookup(t *testing.T, name string, values ...string) preset.Preset {
 	t.Helper()
-	p, ok := provider.Lookup(name)
+	p, ok := preset.Lookup(name)
 	if !ok {
-		t.Fatalf("there is no provider %q", name)
+		t.Fatalf("there is no preset %q", name)
 	}
 	for i := 0; i < len(values); i += 2 {
 		p = p.With(values[i], values[i+1])

@@ -1,4 +1,4 @@
-package provider
+package preset
 
 import (
 	"slices"
@@ -10,10 +10,10 @@ import (
 	"github.com/restconn/restconn/auth/oauth2flow"
 )
 
-// presets are all services.
+// services are all services.
 //
 // Sources: NG is packages/providers/providers.yaml of github.com/NangoHQ/nango, by the name of the entry there.
-var presets = slices.Concat(known, others) //nolint:gochecknoglobals // never changed
+var services = slices.Concat(known, others) //nolint:gochecknoglobals // never changed
 
 // inHeader returns an endpoint whose clients authenticate in the header.
 func inHeader(e oauth2.Endpoint) oauth2.Endpoint {
@@ -34,7 +34,7 @@ func entra(base string) oauth2.Endpoint {
 }
 
 // known are those whose endpoints x/oauth2 has. Nokia Health, which is Withings now, and HipChat have ended.
-var known = []preset{ //nolint:gochecknoglobals // never changed
+var known = []service{ //nolint:gochecknoglobals // never changed
 	{name: "amazon", at: endpoints.Amazon},
 	{
 		name: "amazon-cognito", at: at( // endpoints.AWSCognito

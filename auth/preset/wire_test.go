@@ -1,4 +1,4 @@
-package provider_test
+package preset_test
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/oauth2flow"
-	"github.com/restconn/restconn/auth/provider"
+	"github.com/restconn/restconn/auth/preset"
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/connection/connectiontest"
 	"github.com/restconn/restconn/request"
@@ -201,7 +201,7 @@ func withoutVerifier(body string) string {
 }
 
 // apiHeader returns the line of the field that want is of, in a call with the token.
-func apiHeader(t *testing.T, net *connectiontest.Network, p provider.Provider, token *auth.Token, want string) string {
+func apiHeader(t *testing.T, net *connectiontest.Network, p preset.Preset, token *auth.Token, want string) string {
 	t.Helper()
 	api := net.Serve("https://api.example.test", connectiontest.Status(200))
 	conn, err := connection.New(api.URL, net.Option(),
