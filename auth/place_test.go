@@ -24,7 +24,7 @@ func TestTokenPlaces(t *testing.T) {
 		{"S48 S49 in the header, by default", nil, "Authorization: Bearer " + canary},
 		{"S48 S49 in a header of its own", []auth.BearerOption{auth.InHeader("X-Token")}, "X-Token: Bearer " + canary},
 		{"S48 S49 in a cookie", []auth.BearerOption{auth.InCookie("session")}, "Cookie: session=" + canary},
-		{"S48 S49 in the query, on request", []auth.BearerOption{auth.InQuery("token")}, "GET /start?token=" + canary},
+		{"S49 S48 in the query, on request", []auth.BearerOption{auth.InQuery("token")}, "GET /start?token=" + canary},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -113,6 +113,45 @@ func TestLoginURL(t *testing.T) {
 			want: url.Values{"prompt": {"login"}, "audience": {"a", "b"}, "x": {"1", "2"}},
 		},
 		{
+			name:   "S7 a later option takes the place of an earlier one",
+			change: func(*client, *authorization) {},
+			opts: []oauth2flow.LoginOption{
+				oauth2flow.LoginParams(oauth2flow.NewParams("prompt", "login", "max_age", "5", "x", "1")),
+				oauth2flow.LoginParams(oauth2flow.NewParams("prompt", "none")),
+				oauth2flow.LoginStepUp(&auth.StepUpError{HasMaxAge: true, MaxAge: time.Minute}, nil),
+			},
+			want: url.Values{"prompt": {"none"}, "max_age": {"60"}, "x": {"1"}},
+		},
+		{
+			name: "Q-107 LoginStepUp asks for the scopes of the token as well, each once",
+			change: func(c *client, _ *authorization) {
+				c.Scopes, c.ScopeSeparator = []string{"read mail"}, ","
+			},
+			opts: []oauth2flow.LoginOption{oauth2flow.LoginStepUp(
+				&auth.StepUpError{Scopes: []string{"admin", "write"}},
+				&auth.Token{Scopes: []string{"mail", "write", "files"}},
+			)},
+			want: url.Values{"scope": {"read mail,write,files,admin"}},
+		},
+		{
+			name: "the names of the client hold here too, but for those that it leaves out",
+			change: func(c *client, _ *authorization) {
+				c.Names = map[string]string{"client_id": "client_key", "redirect_uri": "", "code": "auth_code", "scope": "perms"}
+				c.Scopes = []string{"read"}
+			},
+			want: url.Values{
+				"client_key": {"cid"}, "client_id": nil, "redirect_uri": {redirectURI}, "perms": {"read"}, "scope": nil,
+			},
+		},
+		{
+			name: "Names win over those of the client",
+			change: func(c *client, a *authorization) {
+				c.Names = map[string]string{"client_id": "client_key", "redirect_uri": "back"}
+				a.Names = map[string]string{"client_id": "client_id"}
+			},
+			want: url.Values{"client_id": {"cid"}, "client_key": nil, "back": {redirectURI}, "redirect_uri": nil},
+		},
+		{
 			name:   "N-45 S16 the hint of the configuration",
 			change: func(_ *client, a *authorization) { a.LoginHint = auth.Subject },
 			want:   url.Values{"login_hint": {"ann&x=1"}},
@@ -161,7 +200,7 @@ func TestLoginURL(t *testing.T) {
 				oauth2flow.LoginParams(oauth2flow.NewParams("acr_values", "middle")),
 				oauth2flow.LoginStepUp(&auth.StepUpError{
 					Scopes: []string{"write"}, ACRValues: []string{"high", "higher"}, MaxAge: time.Minute, HasMaxAge: true,
-				}),
+				}, nil),
 			},
 			want: url.Values{"scope": {"read write"}, "acr_values": {"high higher"}, "max_age": {"60"}},
 		},
@@ -251,10 +290,12 @@ func TestLoginOptionsAreRefused(t *testing.T) {
 		"the client id by its name":      param("client_key"),
 		"a request object":               param("request_uri"),
 		"a parameter without a name":     param(""),
+		"S7 max_age twice":               oauth2flow.LoginParams(oauth2flow.NewParams("max_age", "1", "max_age", "2")),
+		"a token with a scope that none": oauth2flow.LoginStepUp(&auth.StepUpError{}, &auth.Token{Scopes: []string{"\\"}}),
 		"an empty scope":                 oauth2flow.LoginScopes("read", " "),
 		"a scope with a control":         oauth2flow.LoginScopes("read\n"),
-		"step-up of no error":            oauth2flow.LoginStepUp(nil),
-		"step-up with a scope that none": oauth2flow.LoginStepUp(&auth.StepUpError{Scopes: []string{`"`}}),
+		"step-up of no error":            oauth2flow.LoginStepUp(nil, nil),
+		"step-up with a scope that none": oauth2flow.LoginStepUp(&auth.StepUpError{Scopes: []string{`"`}}, nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -47,9 +47,9 @@ func NewAuthorizationCode(c Client, a Authorization) *AuthorizationCode {
 	if own.OpenID != nil && !slices.Contains(client.split(client.Scopes), scopeOpenID) {
 		client.Scopes = append([]string{scopeOpenID}, client.Scopes...)
 	}
-	public := client.method().name == namePublic
+	own.Names = own.namesOver(client.Names)
 	return &AuthorizationCode{config: own, signIn: newSignIn(client, flow{
-		kind: "authorization code", config: own.identity(), faults: own.validate(public),
+		kind: "authorization code", config: own.identity(), faults: own.validate(client),
 		openID: own.OpenID, then: own.Then, renew: own.Renew, exchanger: own.Exchange,
 		server: own.server, serverParam: own.ServerParam, keep: own.Keep,
 		tokenless: !own.hasCode() || own.Exchange != nil,
@@ -136,6 +136,9 @@ func (c *AuthorizationCode) newPending(ctx context.Context, ask *asked) *pending
 	if c.config.OpenID != nil {
 		p.Nonce = rand.Text()
 	}
+	if before := ask.before; before != nil && c.config.OpenID != nil {
+		p.Issuer, p.User = before.Extra[ExtraIssuer].Reveal(), before.Extra[ExtraSubject].Reveal()
+	}
 	return p
 }
 
@@ -169,13 +172,7 @@ func (c *AuthorizationCode) authorizationURL(
 // params returns all parameters. Those of a login take the place of configured ones.
 func (c *AuthorizationCode) params(ctx context.Context, p *pending, ask *asked, state string) Params {
 	params := rename(c.protocol(ctx, p, ask, state), c.config.Names)
-	params = append(params, c.config.Params.without(ask.params)...)
-	for i, own := range ask.params {
-		if later := ask.params[i+1:]; !isDemand(own.Name) || !later.has(own.Name) {
-			params = append(params, own)
-		}
-	}
-	return params
+	return slices.Concat(params, c.config.Params.without(ask.params), ask.params)
 }
 
 // protocol returns the parameters of the protocol, by their standard names.
@@ -237,7 +234,7 @@ func rename(params Params, names map[string]string) Params {
 // checkURL tells what is wrong with a URL after Rewrite. all are its parameters.
 func (c *AuthorizationCode) checkURL(u *url.URL, all url.Values, p *pending, state string) error {
 	switch {
-	case !isSecureURL(u) || u.User != nil || field.HasControl(u.String()):
+	case checkBrowserURL(u, c.client.Endpoint.AllowHTTP) != nil || field.HasControl(u.String()):
 		return errors.New("it made a URL that no browser may be sent to")
 	case !slices.Equal(all[c.config.name(fieldState)], []string{state}),
 		p.Verifier != "" && len(all[c.config.name(fieldChallenge)]) != 1,
@@ -281,7 +278,7 @@ func (p *pending) demand(all url.Values) error {
 func (p *pending) want(clientID string) IDTokenWant {
 	w := IDTokenWant{ClientID: clientID, Nonce: p.Nonce, ACR: p.ACR}
 	if p.MaxAge != nil {
-		w.MaxAge, w.Fresh = *p.MaxAge, true
+		w.MaxAge, w.HasMaxAge = *p.MaxAge, true
 	}
 	return w
 }

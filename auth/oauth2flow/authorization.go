@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/restconn/restconn/auth"
 )
@@ -46,14 +44,16 @@ const (
 
 // Authorization says how a user is asked (RFC 6749, section 4.1.1).
 type Authorization struct { //nolint:recvcheck // callers have it as a value, grants keep a pointer
-	// URL is the authorization endpoint. A query of it is kept. If it has a fragment, such as "#/login", the
-	// parameters stand there, for servers whose pages read them in the browser.
+	// URL is the authorization endpoint: https, or http to this machine; with AllowHTTP of [Client].Endpoint, http to
+	// any. A query of it is kept. If it has a fragment, such as "#/login", the parameters stand there, for servers whose
+	// pages read them in the browser.
 	URL string
 	// RedirectURI is where the server sends the browser with its answer, as it is registered there: https, http to a
-	// literal loopback address, or a private-use scheme (RFC 8252, section 7). [AuthorizationCode.Loopback] has its
-	// own.
+	// literal loopback address, or a private-use scheme (RFC 8252, section 7). It is not http to localhost, which may
+	// be another machine (section 8.3). [AuthorizationCode.Loopback] has its own.
 	RedirectURI string
-	// Issuer is the issuer identifier of the server. An answer that names another one is refused (RFC 9207).
+	// Issuer is the issuer identifier of the server, with the schemes of URL. An answer that names another one is
+	// refused (RFC 9207).
 	Issuer string
 	// RequireIssuer refuses answers that name none: for servers that announce it, and where one RedirectURI serves
 	// several servers. An ID token that the browser brings names one as well (RFC 9207, section 4).
@@ -70,6 +70,7 @@ type Authorization struct { //nolint:recvcheck // callers have it as a value, gr
 	Params Params
 	// Names are what the server calls parameters of the protocol, in the URL and in its answer, by their standard
 	// names: {"client_id": "client_key"}. An empty name leaves one out of the URL; none that protects the login can be.
+	// What [Client].Names call client_id, redirect_uri and scope is so called in the URL too, unless it is named here.
 	Names map[string]string
 	// LoginHint tells the server who is about to log in, such as an e-mail address. It is asked with the context of
 	// [AuthorizationCode.Begin]; "" is not sent. [LoginHint] wins over it.
@@ -89,8 +90,11 @@ type Authorization struct { //nolint:recvcheck // callers have it as a value, gr
 	Servers     []string
 
 	// Exchange makes the token, in place of a call to the token endpoint, for services with a way of their own. It is
-	// asked to renew a token whose text is the code; redirect_uri, code_verifier and state are in its Extra, and what
-	// Keep has kept.
+	// asked to renew a token that has
+	//
+	//   - the code as its Value;
+	//   - in Extra, "redirect_uri" and "state" as they were sent, and "code_verifier" unless PKCE is PKCENone;
+	//   - in Extra, what Keep and ServerParam have kept, by the names in the answer.
 	Exchange auth.Grant
 	// Then makes another token of each that a login or a refresh has brought, such as a session or one that lives
 	// longer: it is asked to renew that one, as login.New does with Renew and without Steps. The refresh token, and
@@ -132,23 +136,16 @@ func (a *Authorization) hasCode() bool {
 	return a.ResponseType == ResponseCode || a.ResponseType == ResponseCodeIDToken
 }
 
-// validate returns what is wrong. public says that the client does not authenticate.
-func (a *Authorization) validate(public bool) []error {
+// validate returns what is wrong in a login of that client.
+func (a *Authorization) validate(c *Client) []error {
+	public := c.method().name == namePublic
 	var faults []error
 	fault := func(wrong bool, text string) {
 		if wrong {
 			faults = append(faults, errors.New("Authorization."+text))
 		}
 	}
-	u, err := url.Parse(a.URL)
-	fault(err != nil || a.URL == "" || !isSecureURL(u) || u.User != nil,
-		"URL: it is not an https URL without user (http is for literal loopback addresses)")
-	fault(err == nil && a.hasOwnName(u), "URL: there is a parameter of the protocol in its query or fragment")
-	r, err := url.Parse(a.RedirectURI)
-	fault(err != nil || a.RedirectURI != "" && !isRedirectURI(r) || strings.Contains(a.RedirectURI, "#"),
-		"RedirectURI: it is none of https, http to a literal loopback address and a private-use scheme "+
-			"(RFC 8252, section 7), or has a fragment, or a parameter of the protocol")
-	fault(a.Issuer != "" && !isIssuer(a.Issuer), "Issuer: it is no https URL without query and fragment")
+	faults = append(faults, a.validateURLs(c.Endpoint.AllowHTTP)...)
 	fault(a.RequireIssuer && a.Issuer == "", "Issuer: it is empty, and RequireIssuer needs it")
 	fault(a.PKCE != PKCES256 && a.PKCE != PKCEPlain && a.PKCE != PKCENone, "PKCE: it is unknown")
 	fault(a.PKCE == PKCENone && public && a.hasCode() && a.Exchange == nil,
@@ -161,7 +158,7 @@ func (a *Authorization) validate(public bool) []error {
 	faults = append(faults, a.validateNames()...)
 	for i, server := range a.Servers {
 		s, err := url.Parse(server)
-		fault(err != nil || !isSecureURL(s) || s.Scheme+"://"+s.Host != server,
+		fault(err != nil || checkBrowserURL(s, c.Endpoint.AllowHTTP) != nil || s.Scheme+"://"+s.Host != server,
 			fmt.Sprintf("Servers: number %d is not an https origin", i+1))
 	}
 	grants := map[string]auth.Grant{"Exchange": a.Exchange, "Then": a.Then, "Renew": a.Renew}
@@ -179,37 +176,4 @@ func validateGrants(grants map[string]auth.Grant) []error {
 		}
 	}
 	return faults
-}
-
-// isIssuer reports whether a text can identify a server (RFC 8414, section 2).
-func isIssuer(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && isSecureURL(u) && !strings.ContainsAny(text, "?#")
-}
-
-// isSecureURL reports whether a browser may be sent there. The zone of an address is not for URLs (RFC 9844), and can
-// have quotes in it.
-func isSecureURL(u *url.URL) bool {
-	return u.Hostname() != "" && !strings.Contains(u.Hostname(), "%") &&
-		(u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
-}
-
-func isRedirectURI(u *url.URL) bool {
-	switch {
-	case u.Fragment != "" || u.User != nil || hasProtocolName(u):
-		return false
-	case u.Scheme == "http" || u.Scheme == "https":
-		return isSecureURL(u)
-	}
-	return u.Scheme != "" && !slices.Contains(foreignSchemes, u.Scheme)
-}
-
-// foreignSchemes are those that browsers and systems have their own use for.
-var foreignSchemes = []string{ //nolint:gochecknoglobals // never changed
-	"about", "blob", "data", "file", "ftp", "javascript", "mailto", "sms", "tel", "vbscript", "view-source", "ws", "wss",
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/internal/field"
@@ -54,7 +53,7 @@ const mostCallbackCode = 4 << 10
 // to be the one of Begin.
 //
 // Its token is the caller's to hand on, as to auth.Manager.Set. Where ctx ends within it, the code is used up. Errors
-// are [ErrState], [ErrIssuer], [ErrCallback], [*CallbackError], those of the [PendingStore], of the
+// are [ErrState], [ErrIssuer], [ErrCallback], [*CallbackError], [ErrOtherUser], those of the [PendingStore], of the
 // [IDTokenVerifier] and of a token call, and what Validate tells.
 func (c *AuthorizationCode) Complete(
 	ctx context.Context, callback url.Values, browser secrets.Value,
@@ -166,113 +165,6 @@ func (c *AuthorizationCode) keep(callback url.Values) (map[string]secrets.Value,
 			ErrCallback, c.config.ServerParam)
 	}
 	return kept, nil
-}
-
-// ofAnswer makes the token of an answer.
-func (g *grant) ofAnswer(ctx context.Context, p *pending, a *frontAnswer) (*auth.Token, error) {
-	t, front, err := g.ofFront(ctx, p, a)
-	if err == nil && a.code != "" {
-		t, err = g.ofCode(ctx, p, a, front)
-	}
-	if err != nil {
-		return nil, err
-	}
-	kept := maps.Clone(a.kept)
-	if front != nil {
-		maps.Copy(kept, front.Extra)
-	}
-	maps.Copy(kept, t.Extra)
-	if server, ok := a.kept[g.serverParam]; ok {
-		kept[g.serverParam] = server
-	}
-	t.Extra = kept
-	if t, err = g.proceed(ctx, t); err != nil {
-		return nil, err // a refresh token beside it would be nobody's
-	}
-	return t, nil
-}
-
-// ofFront makes a token of what the browser has brought. The second one is the same if there is an ID token in it.
-func (g *grant) ofFront(ctx context.Context, p *pending, a *frontAnswer) (t, front *auth.Token, err error) {
-	t = &auth.Token{Obtained: time.Now()}
-	if a.idToken == "" {
-		return t, nil, nil
-	}
-	t.Extra = map[string]secrets.Value{ExtraIDToken: secrets.Static(a.idToken)}
-	want := p.want(g.client.ID)
-	if a.code != "" {
-		want.Code = secrets.Static(a.code)
-	}
-	if err := g.openID.identify(ctx, t, nil, want); err != nil {
-		return nil, nil, fmt.Errorf("oauth2flow: %w", err)
-	}
-	if a.issuer != "" && t.Extra[ExtraIssuer].Reveal() != a.issuer {
-		return nil, nil, fmt.Errorf("oauth2flow: %w", ErrIssuer)
-	}
-	return t, t, nil
-}
-
-// ofCode makes a token of the code. front has the ID token that the browser has brought; nil if it has not.
-func (g *grant) ofCode(ctx context.Context, p *pending, a *frontAnswer, front *auth.Token) (*auth.Token, error) {
-	exchange := g.exchangeCode
-	if g.exchanger != nil {
-		exchange = g.exchangeOtherwise
-	}
-	t, err := exchange(ctx, p, a)
-	if err != nil || g.openID == nil {
-		return t, err
-	}
-	want := p.want(g.client.ID)
-	want.AccessToken = t.Value
-	if err := g.openID.identify(ctx, t, front, want); err != nil {
-		return nil, fmt.Errorf("oauth2flow: %w", err)
-	}
-	return t, nil
-}
-
-// exchangeCode makes the exchange (RFC 6749, section 4.1.3).
-func (g *grant) exchangeCode(ctx context.Context, p *pending, a *frontAnswer) (*auth.Token, error) {
-	t, err := g.call(ctx, g.client.TokenURL, nil, func(req *tokenRequest) error {
-		req.url = g.at(req.url, &auth.Token{Extra: a.kept})
-		req.add(fieldGrantType, "authorization_code")
-		req.add(fieldCode, a.code)
-		req.add(fieldRedirect, p.RedirectURI)
-		if p.Verifier != "" {
-			req.add(fieldVerifier, p.Verifier)
-		}
-		return nil
-	}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return t, nil
-}
-
-// exchangeOtherwise has the exchange made by [Authorization].Exchange. What that was told of the login is not kept.
-func (g *grant) exchangeOtherwise(ctx context.Context, p *pending, a *frontAnswer) (*auth.Token, error) {
-	told := map[string]secrets.Value{
-		fieldRedirect: secrets.Static(p.RedirectURI), fieldState: secrets.Static(a.state),
-	}
-	if p.Verifier != "" {
-		told[fieldVerifier] = secrets.Static(p.Verifier)
-	}
-	handed := &auth.Token{Value: secrets.Static(a.code), Extra: maps.Clone(a.kept)}
-	maps.Copy(handed.Extra, told)
-	t, err := g.exchanger.Obtain(ctx, handed)
-	if err = errors.Join(err, lacking(t, err)); err != nil {
-		return nil, g.outside("Exchange", err, handed)
-	}
-	own := *t
-	own.Extra = maps.Clone(t.Extra)
-	maps.DeleteFunc(own.Extra, func(name string, value secrets.Value) bool {
-		text, ok := told[name]
-		return ok && value.Reveal() == text.Reveal()
-	})
-	noteIdentity(&own, "", "") // which is not its to tell
-	if err := g.client.checkScopes(own.Scopes, nil); err != nil {
-		return nil, g.outside("Exchange", err, handed)
-	}
-	return &own, nil
 }
 
 // login returns the login that the answer belongs to. It looks at nothing else of the answer before that.

@@ -73,7 +73,9 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	ExpiryField string
 	// AnswerNames are where members of the answer are, by their standard names: {"access_token": "data.token"} for
 	// one in an object that is the member data. It is looked for nowhere else, but for error, error_description and
-	// error_uri, which may also be where they belong. A name that is not standard is one of [auth.Token].Extra.
+	// error_uri, which may also be where they belong. What stands beside an access_token in such an object need not be
+	// named: refresh_token, id_token, token_type, scope, expires_in, expires_on and expires_at, which win over those of
+	// the answer itself. A name that is not standard is one of [auth.Token].Extra.
 	AnswerNames map[string]string
 	// AcceptForm accepts answers that are a form, if their Content-Type says so.
 	AcceptForm bool

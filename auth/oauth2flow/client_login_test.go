@@ -180,6 +180,18 @@ func TestClientAnswerNames(t *testing.T) {
 		"the one of a user beside that of a bot": {
 			names("access_token", "user.access_token"), nil, `{"access_token":"bot","user":{"access_token":"t1"}}`, "t1  false",
 		},
+		"Q-086 what stands beside the access token in an object": {
+			names("access_token", "data.token"), nil, `{"expires_in":null,"refresh_token":"bot","data":{"token":"t1",` +
+				`"refresh_token":"r1","expires_in":60,"scope":"read","id_token_sub":"eve"}}`, "t1 r1 true",
+		},
+		"what stands beside it, and is named otherwise": {
+			names("access_token", "data.token", "refresh_token", "more.again"), nil,
+			`{"data":{"token":"t1","refresh_token":"x"},"more":{"again":"r1","expires_in":60}}`, "t1 r1 false",
+		},
+		"what is null beside it": {
+			names("access_token", "data.token"), nil,
+			`{"refresh_token":"r1","data":{"token":"t1","refresh_token":null}}`, "t1 r1 false",
+		},
 		"two that change places": {
 			names("access_token", "refresh_token", "refresh_token", "access_token"), nil,
 			`{"access_token":"r1","refresh_token":"t1"}`, "t1 r1 false",
@@ -235,6 +247,12 @@ func TestClientAnswerNames(t *testing.T) {
 			}
 		})
 	}
+	t.Run("S25 a type beside the access token", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, text(`{"data":{"token":"LEAK","token_type":"mac"}}`))
+		code := signIn(s, func(c *client, _ *authorization) { c.AnswerNames = names("access_token", "data.token") })
+		is(t, refuses(t, code, func(url.Values) {}), oauth2flow.ErrTokenType)
+	})
 	t.Run("E-24 a refusal is read there as well", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, connectiontest.JSON(400, object{"meta": object{"err": "invalid_grant", "why": "it is r1-s3cret"}}))

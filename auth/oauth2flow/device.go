@@ -110,7 +110,7 @@ func (d *DeviceCode) Begin(ctx context.Context, opts ...LoginOption) (*DeviceLog
 	if err != nil {
 		return nil, err
 	}
-	login, err := deviceLogin(o, a.Received)
+	login, err := deviceLogin(o, a.Received, client.Endpoint.AllowHTTP)
 	if err != nil {
 		return nil, unusable(a, req, err)
 	}
@@ -131,7 +131,7 @@ func (a *asked) forDevice() error {
 }
 
 // deviceLogin reads the answer of the device authorization endpoint (RFC 8628, section 3.2).
-func deviceLogin(o *object, now time.Time) (*DeviceLogin, error) {
+func deviceLogin(o *object, now time.Time, allowHTTP bool) (*DeviceLogin, error) {
 	code, err := tokenText(o, fieldDeviceCode)
 	if err != nil {
 		return nil, err
@@ -141,11 +141,11 @@ func deviceLogin(o *object, now time.Time) (*DeviceLogin, error) {
 	if l.UserCode, err = shownText(o, fieldUserCode); err != nil {
 		return nil, err
 	}
-	if l.VerificationURI, err = shownURL(o, fieldVerifyURI); err != nil {
+	if l.VerificationURI, err = shownURL(o, fieldVerifyURI, allowHTTP); err != nil {
 		return nil, err
 	}
 	if !o.absent(fieldVerifyWhole) {
-		if l.VerificationURIComplete, err = shownURL(o, fieldVerifyWhole); err != nil {
+		if l.VerificationURIComplete, err = shownURL(o, fieldVerifyWhole, allowHTTP); err != nil {
 			return nil, err
 		}
 	}
@@ -170,11 +170,11 @@ func shownText(o *object, name string) (string, error) {
 }
 
 // shownURL returns a URL that a user is to open.
-func shownURL(o *object, name string) (string, error) {
+func shownURL(o *object, name string, allowHTTP bool) (string, error) {
 	text, ok := o.text(name)
 	u, err := url.Parse(text)
 	isShowable := redact.Printable(text) == text && !strings.Contains(text, " ") && len(text) <= mostValue
-	if !ok || err != nil || !isSecureURL(u) || u.User != nil || !isShowable {
+	if !ok || err != nil || checkBrowserURL(u, allowHTTP) != nil || !isShowable {
 		return "", fmt.Errorf("%s is missing, or no https URL without user", name)
 	}
 	return text, nil
@@ -193,7 +193,7 @@ func seconds(o *object, name string) (time.Duration, bool) {
 
 // ErrDeviceWait says that a [DeviceLogin] is being waited for already, since each poll counts at the server, or that
 // it is none of this grant.
-var ErrDeviceWait = errors.New("oauth2flow: this login is being waited for already, or is none of this grant")
+var ErrDeviceWait = errors.New("this login is being waited for already, or is none of this grant")
 
 // Wait asks the server, as often as it wants to be asked, until the user has logged in. A refusal is an [*Error] of
 // the server, such as access_denied; that the code ends, or ctx, is the end of a context. A call that fails on the
@@ -204,7 +204,7 @@ func (d *DeviceCode) Wait(ctx context.Context, l *DeviceLogin) (*auth.Token, err
 	case d.Validate() != nil:
 		return nil, d.Validate()
 	case l == nil || l.owner != d.traits.Config || l.waiting.Swap(true):
-		return nil, ErrDeviceWait
+		return nil, fmt.Errorf("oauth2flow: %w", ErrDeviceWait)
 	}
 	defer l.waiting.Store(false)
 	until, cancel := context.WithDeadline(ctx, l.Expires)

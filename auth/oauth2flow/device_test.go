@@ -242,20 +242,22 @@ func TestDeviceCodeOptions(t *testing.T) {
 			c.Params = oauth2flow.NewParams("audience", "a", "acr_values", "low")
 		}), s.URL+"/device")
 		opts := []oauth2flow.LoginOption{
-			oauth2flow.LoginStepUp(&auth.StepUpError{Scopes: []string{"write", "read"}, ACRValues: []string{"high"}}),
+			oauth2flow.LoginStepUp(&auth.StepUpError{Scopes: []string{"write", "read"}, ACRValues: []string{"high"}}, nil),
+			oauth2flow.LoginParams(oauth2flow.NewParams("prompt", "none", "max_age", "9")),
 			oauth2flow.LoginParams(oauth2flow.NewParams("prompt", "login")),
+			oauth2flow.LoginStepUp(&auth.StepUpError{HasMaxAge: true}, &auth.Token{Scopes: []string{"mail", "write"}}),
 		}
 		login, err := device.Begin(t.Context(), opts...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := "acr_values=high&audience=a&client_id=cid&client_secret=csec&prompt=login&scope=read+write"
+		want := "acr_values=high&audience=a&client_id=cid&client_secret=csec&max_age=0&prompt=login&scope=read+write+mail"
 		equal(t, "device authorization request", string(s.Requests()[0].Body), want)
 		token, err := device.Wait(t.Context(), login)
 		if err != nil {
 			t.Fatal(err)
 		}
-		equal(t, "S26 scopes", token.Scopes, []string{"read", "write"})
+		equal(t, "S26 scopes", token.Scopes, []string{"read", "write", "mail"})
 		if got := string(s.Requests()[1].Body); !strings.Contains(got, "audience=a") || strings.Contains(got, "prompt") {
 			t.Errorf("the poll is %s", got)
 		}

@@ -41,7 +41,7 @@
 // a POST, by one method of client authentication that is set and never guessed. It goes to https, or to this machine;
 // redirects are not followed; an answer has at most 1 MiB and 30 s, unless the context has a deadline. Nothing is
 // repeated here: that is the manager's decision. The logger of the connection gets a record of each call, with its
-// URL but no query, no value of a header and no body.
+// URL but no query, no value of a header and, of the body, no more than a known error code.
 //
 // # Answers
 //

@@ -79,7 +79,7 @@ func ExampleLoginStepUp() {
 	lack := auth.StepUp(http.StatusForbidden, http.Header{
 		"Www-Authenticate": {`Bearer error="insufficient_scope", scope="write"`},
 	})
-	begun, err := code.Begin(context.Background(), oauth2flow.LoginStepUp(lack))
+	begun, err := code.Begin(context.Background(), oauth2flow.LoginStepUp(lack, nil))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -153,6 +153,9 @@ func TestLoginReturnStays(t *testing.T) {
 		if p.status != http.StatusBadRequest {
 			t.Errorf("S15 %q: status %d", page, p.status)
 		}
+		if !strings.Contains(p.text, "a path on this site is wanted") {
+			t.Errorf("S15 %q: the text is %q", page, p.text)
+		}
 	}
 	for _, page := range []string{"/%2f%2fevil.test", "/%5cevil.test", "/.//evil.test", "/@evil.test", "/a?b=//c"} {
 		asked := b.begins("/login?return="+url.QueryEscape(page), "X-User", "ann")

@@ -54,7 +54,8 @@ type LoginOption interface {
 // asked is what one login is to be for, beside what is configured.
 type asked struct {
 	scopes []string
-	params Params
+	params Params // those of a later option have taken the place of earlier ones of the same names
+	before *auth.Token
 	hint   string
 	page   string
 	faults []error
@@ -83,7 +84,7 @@ func (o loginOption) ask(a *asked)   { o.apply(a) }
 // LoginScopes asks for scopes beside those of the [Client].
 func LoginScopes(scopes ...string) LoginOption {
 	own := slices.Clone(scopes)
-	return loginOption{"LoginScopes" + fmt.Sprint(own), func(a *asked) { a.addScopes(own) }}
+	return loginOption{"LoginScopes" + fmt.Sprint(own), func(a *asked) { a.addScopes("LoginScopes", own) }}
 }
 
 // allScopes returns the scopes of a client and those beside them.
@@ -97,13 +98,14 @@ func (a *asked) allScopes(c *Client) []string {
 	return all
 }
 
-func (a *asked) addScopes(scopes []string) {
-	a.faults = append(a.faults, checkScopeTexts("LoginScopes", scopes)...)
+func (a *asked) addScopes(name string, scopes []string) {
+	a.faults = append(a.faults, checkScopeTexts(name, scopes)...)
 	a.scopes = append(a.scopes, scopes...)
 }
 
 // LoginParams adds parameters to the authorization URL, or to the device authorization request, such as prompt=login.
-// They take the place of those of [Authorization].Params of the same names. Those of the protocol are refused.
+// They take the place of those of [Authorization].Params, and of options before, of the same names. Those of the
+// protocol are refused, as is a max_age or acr_values that is there twice.
 func LoginParams(params Params) LoginOption {
 	own := slices.Clone(params)
 	return loginOption{"LoginParams" + fmt.Sprint([]Param(own)), func(a *asked) { a.addParams(own) }}
@@ -114,8 +116,16 @@ func (a *asked) addParams(params Params) {
 		if p.Name == "" || isOfLogin(p.Name) || isProtocol(p.Name) {
 			a.faults = append(a.faults, fmt.Errorf("LoginParams: number %d has no name, or one of the protocol", i+1))
 		}
+		if isDemand(p.Name) && params[i+1:].has(p.Name) {
+			a.faults = append(a.faults, fmt.Errorf("LoginParams: %s is there twice", p.Name))
+		}
 	}
-	a.params = append(a.params, params...)
+	a.setParams(params)
+}
+
+// setParams puts parameters in the place of earlier ones of the same names.
+func (a *asked) setParams(params Params) {
+	a.params = append(a.params.without(params), params...)
 }
 
 // LoginHint tells the server who is about to log in, such as by an e-mail address (OpenID Connect Core 1.0, section
@@ -128,11 +138,13 @@ func LoginHint(hint string) LoginOption {
 func LoginReturn(path string) LoginOption {
 	return loginOption{"LoginReturn", func(a *asked) {
 		if !isLocalPath(path) {
-			a.faults = append(a.faults, errors.New("LoginReturn: it is not a path on this site"))
+			a.faults = append(a.faults, errReturn)
 		}
 		a.page = path
 	}}
 }
+
+var errReturn = errors.New("LoginReturn: a path on this site is wanted, such as /orders/7")
 
 // isLocalPath reports whether a browser stays on the site that sends it there.
 func isLocalPath(path string) bool {
@@ -143,18 +155,26 @@ func isLocalPath(path string) bool {
 
 // LoginStepUp asks for what a service has found missing: further scopes (RFC 6750, section 3.1), or a stronger or
 // more recent authentication (RFC 9470, section 4).
-func LoginStepUp(e *auth.StepUpError) LoginOption {
+//
+// have is the token that was found lacking, or nil. What it is for is asked for as well, so that the new one is for no
+// less. If it has the [ExtraSubject] of a login with [OpenID], the same user has to log in again; for anybody else,
+// Complete fails with [ErrOtherUser].
+func LoginStepUp(e *auth.StepUpError, have *auth.Token) LoginOption {
 	return loginOption{"LoginStepUp", func(a *asked) {
 		if e == nil {
 			a.faults = append(a.faults, errors.New("LoginStepUp: the error is nil"))
 			return
 		}
-		a.addScopes(e.Scopes)
+		if have != nil {
+			a.addScopes("LoginStepUp: the token", have.Scopes)
+			a.before = have
+		}
+		a.addScopes("LoginStepUp", e.Scopes)
 		if len(e.ACRValues) > 0 {
-			a.params = append(a.params, Param{"acr_values", strings.Join(e.ACRValues, " ")})
+			a.setParams(NewParams(fieldACR, strings.Join(e.ACRValues, " ")))
 		}
 		if e.HasMaxAge {
-			a.params = append(a.params, Param{"max_age", strconv.FormatInt(int64(e.MaxAge/time.Second), 10)})
+			a.setParams(NewParams(fieldMaxAge, strconv.FormatInt(int64(e.MaxAge/time.Second), 10)))
 		}
 	}}
 }

@@ -188,7 +188,8 @@ func TestTokenCallsInTheLog(t *testing.T) {
 			}
 			const at = ` msg="token call" connection=orders method=POST url=https://auth.example.test`
 			equal(t, "token calls", calls, []string{
-				"WARN" + at + "/token status=400", "INFO" + at + "/token status=200", "INFO" + at + "/revoke status=200",
+				"WARN" + at + "/token status=400 code=invalid_request", "INFO" + at + "/token status=200",
+				"INFO" + at + "/revoke status=200",
 			})
 			for _, secret := range []string{"csec", "of-query", "of-header", "t1"} {
 				if strings.Contains(shown, secret) {

@@ -33,6 +33,19 @@ func namedInAnswer() []string {
 	return []string{fieldCode, "iss", "error", "error_description", ExtraIDToken, ExtraAccessToken}
 }
 
+// namesOver returns Names, and those of a client that are of the URL as well. What a token call leaves out, the URL may
+// need.
+func (a *Authorization) namesOver(client map[string]string) map[string]string {
+	all := make(map[string]string)
+	for _, standard := range namedInURL() {
+		if name := client[standard]; name != "" {
+			all[standard] = name
+		}
+	}
+	maps.Copy(all, a.Names)
+	return all
+}
+
 // name returns what the server calls a parameter of the protocol; "" if it is left out.
 func (a *Authorization) name(standard string) string {
 	if name, ok := a.Names[standard]; ok {

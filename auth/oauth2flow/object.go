@@ -71,6 +71,9 @@ func (o *object) lift(paths map[string]string) error {
 		}
 		found[standard] = raw
 	}
+	if err := o.addBeside(found, paths); err != nil {
+		return err
+	}
 	for standard, path := range paths {
 		delete(o.values, standard)
 		if !isStandard(path) {
@@ -83,6 +86,30 @@ func (o *object) lift(paths map[string]string) error {
 		}
 	}
 	o.names = slices.Sorted(maps.Keys(o.values))
+	return nil
+}
+
+// addBeside adds what stands beside the access token, in the object where that is, and is not looked for elsewhere.
+func (o *object) addBeside(found map[string]json.RawMessage, paths map[string]string) error {
+	path := strings.Split(paths[ExtraAccessToken], ".")
+	if len(path) == 1 {
+		return nil
+	}
+	raw, err := o.at(path[:len(path)-1])
+	if err != nil || len(raw) == 0 || raw[0] != '{' {
+		return err
+	}
+	inner, err := parseObject(raw)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{
+		fieldRefreshToken, ExtraIDToken, "token_type", fieldScope, "expires_in", "expires_on", "expires_at",
+	} {
+		if _, named := paths[name]; !named && !inner.absent(name) {
+			found[name] = inner.values[name]
+		}
+	}
 	return nil
 }
 

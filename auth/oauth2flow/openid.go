@@ -40,10 +40,10 @@ type IDTokenWant struct {
 	// AccessToken and Code are what came with it; the zero Value if nothing did. Hashes of them that the token has
 	// are compared; that of the code has to be there (section 3.3.2.11).
 	AccessToken, Code secrets.Value
-	// MaxAge is how long ago the user may have authenticated, if it is positive or Fresh is set.
+	// MaxAge is how long ago the user may have authenticated, if it is positive or HasMaxAge is set.
 	MaxAge time.Duration
-	// Fresh says that the user had to authenticate now.
-	Fresh bool
+	// HasMaxAge says that there is a limit, which may be 0.
+	HasMaxAge bool
 	// ACR are the authentication context classes of which it has to be one, if there are any.
 	ACR []string
 	// Issuer and Subject are those of the ID token before: of a renewal (section 12.2), or of the one that the browser
@@ -96,8 +96,11 @@ func (o *OpenID) validate() []error {
 var (
 	errNoIDToken = errors.New("there is no id_token, which OpenID Connect requires")
 	errNobody    = errors.New("OpenID.Verifier: it has not told whose the ID token is")
-	errOtherUser = errors.New("the ID token is of another user than the one before")
 )
+
+// ErrOtherUser says that an ID token is of another user, or of another issuer, than the one before: that of the token
+// which [LoginStepUp] was given, or which was renewed. A verifier may find that first, and have an error of its own.
+var ErrOtherUser = errors.New("the ID token is of another user than the one before")
 
 // identify verifies the ID token of t, which nobody else has yet, and notes whose it is. prev is the token of an ID
 // token before; with one, another need not come.
@@ -124,7 +127,7 @@ func (o *OpenID) identify(ctx context.Context, t, prev *auth.Token, want IDToken
 	case id == nil || id.Subject == "":
 		return errNobody
 	case want.Subject != "" && (id.Issuer != want.Issuer || id.Subject != want.Subject):
-		return errOtherUser
+		return ErrOtherUser
 	}
 	noteIdentity(t, id.Issuer, id.Subject)
 	delete(t.Extra, extraDue)

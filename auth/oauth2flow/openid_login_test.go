@@ -98,7 +98,7 @@ func TestOpenIDLogin(t *testing.T) {
 		want.Code.Reveal() != "" || want.Issuer != "" || want.Subject != "" {
 		t.Errorf("S39 S40 it is compared with %+v", want)
 	}
-	if want.MaxAge != time.Minute || !want.Fresh || !slices.Equal(want.ACR, []string{"gold", "silver"}) {
+	if want.MaxAge != time.Minute || !want.HasMaxAge || !slices.Equal(want.ACR, []string{"gold", "silver"}) {
 		t.Errorf("S41 it is compared with %+v", want)
 	}
 }
@@ -108,7 +108,7 @@ func TestOpenIDDemands(t *testing.T) {
 	params := func(name, value string) oauth2flow.LoginOption {
 		return oauth2flow.LoginParams(oauth2flow.NewParams(name, value))
 	}
-	stepUp := oauth2flow.LoginStepUp(&auth.StepUpError{ACRValues: []string{"gold"}, HasMaxAge: true})
+	stepUp := oauth2flow.LoginStepUp(&auth.StepUpError{ACRValues: []string{"gold"}, HasMaxAge: true}, nil)
 	for name, c := range map[string]struct {
 		change change
 		opts   []oauth2flow.LoginOption
@@ -148,7 +148,7 @@ func TestOpenIDDemands(t *testing.T) {
 			}
 			want := v.wants[0]
 			equal(t, "max_age", want.MaxAge, c.age)
-			equal(t, "fresh", want.Fresh, c.fresh)
+			equal(t, "fresh", want.HasMaxAge, c.fresh)
 			equal(t, "acr", want.ACR, c.acr)
 		})
 	}

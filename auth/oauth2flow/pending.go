@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/restconn/restconn/auth"
 )
 
 // PendingStore keeps logins between their beginning and their end. A web application that runs in several processes
@@ -36,6 +38,14 @@ type pending struct {
 	MaxAge *time.Duration `json:"max_age,omitempty"`
 	ACR    []string       `json:"acr,omitempty"`
 	Return string         `json:"return,omitempty"`
+	// Issuer and User are those of the ID token of the token before; "" if nobody has to be the same.
+	Issuer string `json:"issuer,omitempty"`
+	User   string `json:"user,omitempty"`
+}
+
+// isOf reports whether the user who has logged in is the one who has to.
+func (p *pending) isOf(t *auth.Token) bool {
+	return p.User == "" || t.Extra[ExtraIssuer].Reveal() == p.Issuer && t.Extra[ExtraSubject].Reveal() == p.User
 }
 
 // pendingKey is what a login is kept under. Who does not know the state and what the browser keeps cannot end it, nor

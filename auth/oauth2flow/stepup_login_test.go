@@ -3,6 +3,7 @@ package oauth2flow_test
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/restconn/restconn/connection"
 	"github.com/restconn/restconn/connection/connectiontest"
 	"github.com/restconn/restconn/request"
+	"github.com/restconn/restconn/secrets"
 )
 
 // A service says what its token lacks, and the next login asks for it.
@@ -47,13 +49,13 @@ func TestStepUpLogin(t *testing.T) {
 	}
 	equal(t, "S52 calls of the token endpoint", len(issuer.Requests()), 1)
 
-	login, asked := asksFor(t, code, oauth2flow.LoginStepUp(lack))
+	login, asked := asksFor(t, code, oauth2flow.LoginStepUp(lack, nil))
 	equal(t, "scope", asked.Get("scope"), "read write")
 	equal(t, "max_age", asked.Get("max_age"), "60")
 	_, err = code.Complete(t.Context(), callback(asked), login.Browser)
 	is(t, err, oauth2flow.ErrScopes) // S26: the server grants what it did before
 
-	login, asked = asksFor(t, code, oauth2flow.LoginStepUp(lack))
+	login, asked = asksFor(t, code, oauth2flow.LoginStepUp(lack, nil))
 	token, err := code.Complete(t.Context(), callback(asked), login.Browser)
 	if err != nil {
 		t.Fatal(err)
@@ -94,12 +96,69 @@ func TestStepUpOfTheUser(t *testing.T) {
 	const lacks = `Bearer error="insufficient_user_authentication", acr_values="gold", max_age="0"`
 	lack := auth.StepUp(http.StatusUnauthorized, http.Header{"Www-Authenticate": {lacks}})
 	code, v := openID(serve(t, answered("t1", "", "idp/ann")))
-	login, asked := asksFor(t, code, oauth2flow.LoginStepUp(lack))
+	login, asked := asksFor(t, code, oauth2flow.LoginStepUp(lack, nil))
 	if _, err := code.Complete(t.Context(), callback(asked), login.Browser); err != nil {
 		t.Fatal(err)
 	}
 	want := v.wants[0]
 	equal(t, "S41 acr", want.ACR, []string{"gold"})
 	equal(t, "S41 max_age", want.MaxAge, time.Duration(0))
-	equal(t, "S41 fresh", want.Fresh, true)
+	equal(t, "S41 fresh", want.HasMaxAge, true)
+}
+
+// A step-up is for the user of the token before.
+func TestStepUpIsForTheSameUser(t *testing.T) {
+	t.Parallel()
+	ann := &auth.Token{Extra: map[string]secrets.Value{
+		oauth2flow.ExtraIssuer: secrets.Static("idp"), oauth2flow.ExtraSubject: secrets.Static("ann"),
+	}}
+	for name, c := range map[string]struct {
+		kind  oauth2flow.ResponseType
+		id    string
+		have  *auth.Token
+		want  error
+		calls int
+	}{
+		"the same one":              {id: "idp/ann", have: ann, calls: 1},
+		"another one":               {id: "idp/eve", have: ann, want: oauth2flow.ErrOtherUser, calls: 1},
+		"of another issuer":         {id: "evil/ann", have: ann, want: oauth2flow.ErrOtherUser, calls: 1},
+		"anybody without a token":   {id: "idp/eve", calls: 1},
+		"anybody without a subject": {id: "idp/eve", have: new(auth.Token), calls: 1},
+		"another one that the browser brings": {
+			kind: oauth2flow.ResponseIDToken, id: "idp/eve", have: ann, want: oauth2flow.ErrOtherUser,
+		},
+		"another one before the code is sent": {
+			kind: oauth2flow.ResponseCodeIDToken, id: "idp/eve", have: ann, want: oauth2flow.ErrOtherUser,
+		},
+		"the same one by both": {kind: oauth2flow.ResponseCodeIDToken, id: "idp/ann", have: ann, calls: 1},
+	} {
+		t.Run("S43 "+name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, answered("t1", "", c.id))
+			pending := oauth2flow.NewPendingMemory()
+			shared := func(_ *client, a *authorization) { a.Pending = pending }
+			code, _ := openID(s, ofKind(c.kind), shared)
+			login, asked := asksFor(t, code, oauth2flow.LoginStepUp(&auth.StepUpError{}, c.have))
+			answer := url.Values{"state": asked["state"]}
+			if c.kind != oauth2flow.ResponseIDToken {
+				answer.Set("code", "c0de")
+			}
+			if c.kind != oauth2flow.ResponseCode {
+				answer.Set("id_token", c.id)
+			}
+			code, _ = openID(s, ofKind(c.kind), shared) // of another process
+			if _, err := code.Complete(t.Context(), answer, login.Browser); !errors.Is(err, c.want) {
+				t.Errorf("error %v, want %v", err, c.want)
+			}
+			equal(t, "calls", len(s.Requests()), c.calls)
+		})
+	}
+	t.Run("S26 one that has not logged in by OpenID Connect", func(t *testing.T) {
+		t.Parallel()
+		code := signIn(serve(t))
+		login, asked := asksFor(t, code, oauth2flow.LoginStepUp(&auth.StepUpError{}, ann))
+		if _, err := code.Complete(t.Context(), callback(asked), login.Browser); err != nil {
+			t.Error(err)
+		}
+	})
 }

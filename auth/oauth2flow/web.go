@@ -2,6 +2,7 @@ package oauth2flow
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,14 +13,15 @@ import (
 
 // Web says how a web application logs its users in.
 type Web struct {
-	// Tokens keeps the token of a login, before Done is called. Nil leaves that to Done.
+	// Tokens keeps the token of a login, before Done is called. With Subject, it is one of [auth.PerSubject]. Nil
+	// leaves that to Done.
 	Tokens *auth.Manager
 	// Subject tells on whose behalf a request comes: the user of the application whose token it will be. "" refuses
 	// the request, with [auth.ErrNoSubject]. What it goes by, such as the cookie of a session, has to come along
 	// when the authorization server sends the browser back: SameSite=Lax does, and None for [Login].Posted.
 	//
 	// Nil is for logins of users who are not known before. They are then on behalf of the [auth.Subject] of the
-	// request's context, if there is one.
+	// request's context, if there is one; Tokens of [auth.PerSubject] need it.
 	Subject func(req *http.Request) string
 	// Options returns what one login is to be for, such as [LoginStepUp] and [LoginHint]; nil for nothing. A
 	// [LoginReturn] of it wins over that of the request.
@@ -29,20 +31,37 @@ type Web struct {
 	// SignOutPath is where a POST has Tokens forget the token. By default there is no such path.
 	SignOutPath string
 	// Done answers the browser after a login. It should redirect, as the URL of the request has the answer of the
-	// authorization server in its query; [ReturnPath] tells where to. The default redirects there.
-	Done func(w http.ResponseWriter, req *http.Request, token *auth.Token)
+	// authorization server in its query. The default redirects to [Completed].Return.
+	Done func(w http.ResponseWriter, req *http.Request, done Completed)
 	// SignedOut answers the browser after the token was forgotten. The default redirects to "/".
 	SignedOut func(w http.ResponseWriter, req *http.Request)
 	// Failed answers in place of a login, or of a sign-out, that failed; err is one of Complete, Begin, Set or Forget,
-	// [ErrNotOpened], [auth.ErrNoSubject], or what Validate tells. The default is a plain text that shows no more of it
-	// than a [CallbackError]: with status 400 (or 413, 415) where the browser has brought no good answer, 403 where the
-	// request is refused, 502 or 504 where a server failed or was too slow, and else 500.
-	Failed func(w http.ResponseWriter, req *http.Request, err error)
+	// [ErrNotOpened], [ErrOtherSite], [auth.ErrNoSubject], or what Validate tells. status is 400 (or 413, 415) where
+	// the browser has brought no good answer, 403 where the request is refused, 502 or 504 where a server failed or was
+	// too slow, and else 500. The default answers with it and a plain text that shows no more of err than a
+	// [CallbackError].
+	Failed func(w http.ResponseWriter, req *http.Request, status int, err error)
+	// Logger gets a record of each login, or sign-out, that failed: of level WARN, with status, error and subject, and
+	// nothing of the request. Nil is [slog.Default].
+	Logger *slog.Logger
 }
 
-// ErrNotOpened says that a browser has asked for a login as for a part of a page, such as an image or a frame (Fetch
-// Metadata, section 2.1), or for a sign-out from the page of another site.
-var ErrNotOpened = errors.New("a login, or a sign-out, is no part of the page of another")
+// Completed is a login that has come to its end.
+type Completed struct {
+	// Token is what it has brought.
+	Token *auth.Token
+	// Return is where the browser is to go: the path of [LoginReturn], or of "?return=" where the login began, and
+	// else "/".
+	Return string
+}
+
+var (
+	// ErrNotOpened says that a browser has asked for a login as for a part of a page, such as an image or a frame
+	// (Fetch Metadata, section 2.1).
+	ErrNotOpened = errors.New("open the login in a window of its own: it was asked for as part of another page")
+	// ErrOtherSite says that a browser has asked for a sign-out from the page of another site.
+	ErrOtherSite = errors.New("the sign-out was asked for by the page of another site")
+)
 
 const defaultBeginPath = "/login"
 
@@ -106,9 +125,9 @@ func (l *WebLogin) validateRedirect() []error {
 		return nil
 	}
 	u, err := url.Parse(l.code.config.RedirectURI)
-	if err != nil || !isSecureURL(u) {
+	if err != nil || checkWebRedirect(u) != nil {
 		return []error{errors.New("Authorization.RedirectURI: it is neither https nor http to a literal loopback " +
-			"address, which a web application needs")}
+			"address, such as 127.0.0.1, which a web application needs")}
 	}
 	l.secure = u.Scheme == "https"
 	if l.callback = u.Path; l.callback == "" {
@@ -132,6 +151,8 @@ func (l *WebLogin) validatePaths() []error {
 	fault(signOut != "" && (signOut == l.callback || signOut == begin), "SignOutPath: it is one of the other paths")
 	fault(signOut != "" && l.web.Tokens == nil, "Tokens: it is nil, and SignOutPath needs it")
 	fault(l.web.Tokens == nil && l.web.Done == nil, "Done: it is nil, as is Tokens, so that nobody keeps the token")
+	fault(l.web.Tokens != nil && l.web.Subject != nil && !l.web.Tokens.IsPerSubject(),
+		"Tokens: all users would share one token: make Tokens with auth.PerSubject")
 	return faults
 }
 
@@ -144,7 +165,7 @@ func isPlainPath(path string) bool {
 func (l *WebLogin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	hardenPage(w)
 	if err := l.Validate(); err != nil {
-		l.fail(w, req, http.StatusInternalServerError, err)
+		l.fail(req.Context(), w, req, http.StatusInternalServerError, err)
 		return
 	}
 	serve, methods := l.route(req.URL.Path)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -126,7 +127,9 @@ func webOf(
 	t.Helper()
 	tokens := auth.Manage(code, auth.PerSubject())
 	t.Cleanup(func() { _ = tokens.Close() })
-	w := oauth2flow.Web{Tokens: tokens, Subject: byHeader, SignOutPath: "/logout"}
+	w := oauth2flow.Web{
+		Tokens: tokens, Subject: byHeader, SignOutPath: "/logout", Logger: slog.New(slog.DiscardHandler),
+	}
 	for _, change := range changes {
 		change(&w)
 	}
@@ -231,7 +234,7 @@ func TestWebRefuses(t *testing.T) {
 		"F8 S4 another state": {
 			answer: func(asked url.Values) string { return callback(asked, "state", "st-1").Encode() },
 		},
-		"F8 S6 no state": {answer: func(url.Values) string { return "code=c0de" }},
+		"S6 F8 no state": {answer: func(url.Values) string { return "code=c0de" }},
 		"S5 an error without a state": {
 			answer: func(url.Values) string { return "error=access_denied" },
 		},
@@ -676,19 +679,20 @@ func TestWebOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	var failed []error
+	var statuses []int
 	var got *auth.Token
 	handler, _ := webOf(t, signIn(s), func(w *oauth2flow.Web) {
 		*w = oauth2flow.Web{
-			BeginPath: "/sign-in",
+			BeginPath: "/sign-in", Logger: slog.New(slog.DiscardHandler),
 			Options: func(req *http.Request) []oauth2flow.LoginOption {
 				return []oauth2flow.LoginOption{oauth2flow.LoginHint(req.Header.Get("X-Mail"))}
 			},
-			Done: func(w http.ResponseWriter, req *http.Request, token *auth.Token) {
-				got = token
-				http.Redirect(w, req, "/welcome?next="+oauth2flow.ReturnPath(req), http.StatusFound)
+			Done: func(w http.ResponseWriter, req *http.Request, done oauth2flow.Completed) {
+				got = done.Token
+				http.Redirect(w, req, "/welcome?next="+done.Return, http.StatusFound)
 			},
-			Failed: func(w http.ResponseWriter, _ *http.Request, err error) {
-				failed = append(failed, err)
+			Failed: func(w http.ResponseWriter, _ *http.Request, status int, err error) {
+				failed, statuses = append(failed, err), append(statuses, status)
 				w.WriteHeader(http.StatusTeapot)
 			},
 		}
@@ -709,9 +713,10 @@ func TestWebOfOnesOwn(t *testing.T) {
 	if p.header.Get("Location") != "/welcome?next=/a" || got == nil || got.Value.Reveal() != "t1" {
 		t.Errorf("the end is %d %v", p.status, p.header)
 	}
-	if path := oauth2flow.ReturnPath(httptest.NewRequest(http.MethodGet, "/", nil)); path != "/" {
-		t.Errorf("of another request, the path is %q", path)
-	}
+	equal(t, "statuses", statuses, []int{400, 403})
+	p = b.get("/cb?" + callback(b.begins("/sign-in")).Encode())
+	equal(t, "where to without a return", p.header.Get("Location"), "/welcome?next=/")
+	hides(t, oauth2flow.Completed{Token: got}, "t1")
 }
 
 func TestWebValidate(t *testing.T) {
@@ -744,6 +749,7 @@ func TestWebValidate(t *testing.T) {
 			same, func(w *web) { w.Tokens, w.SignOutPath = nil, "/out" }, []string{"Tokens", "Done"},
 		},
 		"a manager that is not valid": {same, func(w *web) { w.Tokens = auth.Manage(nil) }, []string{"grant"}},
+		"S15 one token for all users": {same, func(w *web) { w.Subject = byHeader }, []string{"auth.PerSubject"}},
 		"all of it": {
 			func(c *client, a *oauth2flow.Authorization) { c.ID, a.RedirectURI = "", "app://x" },
 			func(w *web) { w.BeginPath, w.SignOutPath = "a", "b" },
@@ -753,12 +759,15 @@ func TestWebValidate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			code := signIn(serve(t), c.change)
-			w := web{Tokens: tokens(code)}
+			w := web{Tokens: tokens(code), Logger: slog.New(slog.DiscardHandler)}
 			if c.web != nil {
 				c.web(&w)
 			}
 			var failed error
-			w.Failed = func(w http.ResponseWriter, _ *http.Request, err error) { failed = err; w.WriteHeader(500) }
+			w.Failed = func(w http.ResponseWriter, _ *http.Request, status int, err error) {
+				failed = err
+				w.WriteHeader(status)
+			}
 			l := oauth2flow.NewWebLogin(code, w)
 			err := l.Validate()
 			for _, want := range c.want {
@@ -773,8 +782,9 @@ func TestWebValidate(t *testing.T) {
 		})
 	}
 	for name, l := range map[string]*oauth2flow.WebLogin{
-		"the zero value": {}, "no grant": oauth2flow.NewWebLogin(nil, web{}),
-		"a grant that is zero": oauth2flow.NewWebLogin(new(oauth2flow.AuthorizationCode), web{}),
+		"the zero value": {}, "no grant": oauth2flow.NewWebLogin(nil, web{Logger: slog.New(slog.DiscardHandler)}),
+		"a grant that is zero": oauth2flow.NewWebLogin(
+			new(oauth2flow.AuthorizationCode), web{Logger: slog.New(slog.DiscardHandler)}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

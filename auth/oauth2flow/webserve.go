@@ -1,6 +1,7 @@
 package oauth2flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,49 +15,38 @@ import (
 	"github.com/restconn/restconn/secrets"
 )
 
-// returnKey is the key of the path in the context of a request that Done gets.
-type returnKey struct{}
-
-// ReturnPath returns where the browser is to go after the login, within [Web].Done: the path of [LoginReturn], or of
-// "?return=" where the login began, and else "/".
-func ReturnPath(req *http.Request) string {
-	if path, ok := req.Context().Value(returnKey{}).(string); ok && path != "" {
-		return path
-	}
-	return "/"
-}
-
 // subject returns the context of what is done on behalf of a request.
 func (l *WebLogin) subject(req *http.Request) (context.Context, error) {
-	if l.web.Subject == nil {
-		return req.Context(), nil
+	ctx := req.Context()
+	if l.web.Subject != nil {
+		ctx = auth.WithSubject(ctx, l.web.Subject(req))
 	}
-	subject := l.web.Subject(req)
-	if subject == "" {
-		return nil, fmt.Errorf("oauth2flow: Web.Subject: %w", auth.ErrNoSubject)
+	isNeeded := l.web.Subject != nil || l.web.Tokens != nil && l.web.Tokens.IsPerSubject()
+	if isNeeded && auth.Subject(ctx) == "" {
+		return ctx, fmt.Errorf("oauth2flow: Web.Subject: %w", auth.ErrNoSubject)
 	}
-	return auth.WithSubject(req.Context(), subject), nil
+	return ctx, nil
 }
 
 // begin begins a login, and sends the browser to the authorization server.
 func (l *WebLogin) begin(w http.ResponseWriter, req *http.Request) {
 	if dest := req.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
-		l.fail(w, req, http.StatusForbidden, fmt.Errorf("oauth2flow: %w", ErrNotOpened))
+		l.fail(req.Context(), w, req, http.StatusForbidden, fmt.Errorf("oauth2flow: %w", ErrNotOpened))
 		return
 	}
 	ctx, err := l.subject(req)
 	if err != nil {
-		l.fail(w, req, http.StatusForbidden, err)
+		l.fail(ctx, w, req, http.StatusForbidden, err)
 		return
 	}
 	opts, err := l.options(req)
 	if err != nil {
-		l.fail(w, req, http.StatusBadRequest, err)
+		l.fail(ctx, w, req, http.StatusBadRequest, err)
 		return
 	}
 	login, err := l.code.Begin(ctx, opts...)
 	if err != nil {
-		l.fail(w, req, http.StatusInternalServerError, err)
+		l.fail(ctx, w, req, http.StatusInternalServerError, err)
 		return
 	}
 	l.makeRoom(w, req)
@@ -133,36 +123,36 @@ func (l *WebLogin) makeRoom(w http.ResponseWriter, req *http.Request) {
 func (l *WebLogin) complete(w http.ResponseWriter, req *http.Request) {
 	answer, err := browserAnswer(w, req, l.code.config.hasFrontToken())
 	if err != nil {
-		l.fail(w, req, answerStatus(err), fmt.Errorf("oauth2flow: %w", err))
+		l.fail(req.Context(), w, req, answerStatus(err), fmt.Errorf("oauth2flow: %w", err))
 		return
 	}
 	states := l.code.standard(answer)["state"]
 	if len(states) != 1 {
-		l.fail(w, req, http.StatusBadRequest, fmt.Errorf("oauth2flow: %w", ErrState))
+		l.fail(req.Context(), w, req, http.StatusBadRequest, fmt.Errorf("oauth2flow: %w", ErrState))
 		return
 	}
 	end := l.cookie(states[0], "", 0)
 	kept, err := req.Cookie(end.Name)
 	if err != nil {
-		l.fail(w, req, http.StatusBadRequest, fmt.Errorf("oauth2flow: %w", ErrState))
+		l.fail(req.Context(), w, req, http.StatusBadRequest, fmt.Errorf("oauth2flow: %w", ErrState))
 		return
 	}
 	ctx, err := l.subject(req)
 	if err != nil {
-		l.fail(w, req, http.StatusForbidden, err)
+		l.fail(ctx, w, req, http.StatusForbidden, err)
 		return
 	}
 	http.SetCookie(w, end)
 	token, p, err := l.exchange(ctx, answer, secrets.Static(kept.Value))
 	if err != nil {
-		l.fail(w, req, loginStatus(err, p != nil), err)
+		l.fail(ctx, w, req, loginStatus(err, p != nil), err)
 		return
 	}
 	if err := l.keep(ctx, token); err != nil {
-		l.fail(w, req, keepStatus(err), err)
+		l.fail(ctx, w, req, keepStatus(err), err)
 		return
 	}
-	l.done(w, req.WithContext(context.WithValue(req.Context(), returnKey{}, p.Return)), token)
+	l.done(w, req, Completed{Token: token, Return: cmp.Or(p.Return, "/")})
 }
 
 // exchange makes a token of the answer, and returns the login as well, if the answer belongs to one. The code is used
@@ -186,30 +176,30 @@ func (l *WebLogin) keep(ctx context.Context, token *auth.Token) error {
 }
 
 // done answers after a login.
-func (l *WebLogin) done(w http.ResponseWriter, req *http.Request, token *auth.Token) {
+func (l *WebLogin) done(w http.ResponseWriter, req *http.Request, done Completed) {
 	if l.web.Done != nil {
-		l.web.Done(w, req, token)
+		l.web.Done(w, req, done)
 		return
 	}
-	seeOther(w, ReturnPath(req))
+	seeOther(w, done.Return)
 }
 
 // signOut forgets a token.
 func (l *WebLogin) signOut(w http.ResponseWriter, req *http.Request) {
 	if l.cross.Check(req) != nil {
-		l.fail(w, req, http.StatusForbidden, fmt.Errorf("oauth2flow: %w", ErrNotOpened))
+		l.fail(req.Context(), w, req, http.StatusForbidden, fmt.Errorf("oauth2flow: %w", ErrOtherSite))
 		return
 	}
 	ctx, err := l.subject(req)
 	if err != nil {
-		l.fail(w, req, http.StatusForbidden, err)
+		l.fail(ctx, w, req, http.StatusForbidden, err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokencall.Timeout)
 	defer cancel()
 	switch err := l.web.Tokens.Forget(ctx); {
 	case err != nil:
-		l.fail(w, req, serverStatus(err), err)
+		l.fail(ctx, w, req, serverStatus(err), err)
 	case l.web.SignedOut != nil:
 		l.web.SignedOut(w, req)
 	default:

@@ -140,7 +140,7 @@ func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	const now = 946684800
 	fresh := func(age time.Duration) func(*oauth2flow.IDTokenWant) {
-		return func(w *oauth2flow.IDTokenWant) { w.Fresh, w.MaxAge = true, age }
+		return func(w *oauth2flow.IDTokenWant) { w.HasMaxAge, w.MaxAge = true, age }
 	}
 	classes := func(w *oauth2flow.IDTokenWant) { w.ACR = []string{"gold", "silver"} }
 	late := oidc.ErrAuthentication

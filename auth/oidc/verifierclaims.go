@@ -167,7 +167,7 @@ func (m members) checkHashes(algorithm string, want oauth2flow.IDTokenWant) erro
 
 // checkAuthentication looks at when and how the user has authenticated.
 func (m members) checkAuthentication(now time.Time, want oauth2flow.IDTokenWant) error {
-	if want.Fresh || want.MaxAge > 0 {
+	if want.HasMaxAge || want.MaxAge > 0 {
 		at, err := m.time("auth_time")
 		switch {
 		case err != nil:

@@ -61,7 +61,8 @@ func call[T any](ctx context.Context, s *session, b request.Builder) (T, error) 
 	answer, err := request.Do[T](ctx, b)
 	if lack, ok := errors.AsType[*auth.StepUpError](err); ok {
 		fmt.Fprintln(s.out, "the user has to allow more:", lack.Scopes)
-		err = s.login(ctx, oauth2flow.LoginStepUp(lack))
+		have, _ := s.tokens.Token(ctx, auth.Want{}) // nil if it has ended meanwhile
+		err = s.login(ctx, oauth2flow.LoginStepUp(lack, have))
 	} else if errors.Is(err, auth.ErrLoginRequired) {
 		fmt.Fprintln(s.out, "nobody is signed in")
 		err = s.login(ctx)

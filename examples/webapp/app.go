@@ -22,6 +22,7 @@ type Notes struct {
 // app is the application itself.
 type app struct {
 	conn     *connection.Connection
+	tokens   *auth.Manager
 	sessions sync.Map // *session, by the value of the cookie
 }
 
@@ -65,10 +66,13 @@ func (a *app) user(req *http.Request) string { return a.session(req).user }
 
 // missing returns what a login is to ask for beside what every login does.
 func (a *app) missing(req *http.Request) []oauth2flow.LoginOption {
-	if lack := a.session(req).lack.Load(); lack != nil {
-		return []oauth2flow.LoginOption{oauth2flow.LoginStepUp(lack)}
+	own := a.session(req)
+	lack := own.lack.Load()
+	if lack == nil {
+		return nil
 	}
-	return nil
+	have, _ := a.tokens.Token(auth.WithSubject(req.Context(), own.user), auth.Want{}) // nil if it has ended meanwhile
+	return []oauth2flow.LoginOption{oauth2flow.LoginStepUp(lack, have)}
 }
 
 // home shows the user's notes, if the account is connected.

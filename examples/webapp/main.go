@@ -78,7 +78,7 @@ func run(ctx context.Context, out io.Writer, use useFunc) (err error) {
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 
-	app := &app{conn: conn}
+	app := &app{conn: conn, tokens: tokens}
 	login := oauth2flow.NewWebLogin(code, oauth2flow.Web{
 		Tokens: tokens, Subject: app.user, Options: app.missing, BeginPath: "/connect", SignOutPath: "/disconnect",
 	})

@@ -78,11 +78,11 @@ func (r *Row) website() *site {
 	r.Helper()
 	s := &site{session: r.signsIn()}
 	login := oauth2flow.NewWebLogin(s.code, oauth2flow.Web{
-		Done: func(w http.ResponseWriter, req *http.Request, token *auth.Token) {
-			s.token = token
-			http.Redirect(w, req, oauth2flow.ReturnPath(req), http.StatusSeeOther)
+		Done: func(w http.ResponseWriter, req *http.Request, done oauth2flow.Completed) {
+			s.token = done.Token
+			http.Redirect(w, req, done.Return, http.StatusSeeOther)
 		},
-		Failed: func(w http.ResponseWriter, _ *http.Request, err error) {
+		Failed: func(w http.ResponseWriter, _ *http.Request, _ int, err error) {
 			s.failed = err
 			w.WriteHeader(http.StatusBadRequest)
 		},

@@ -414,7 +414,7 @@ func TestSignInFresh(t *testing.T) {
 	t.Run("S41 an acr that the provider does not know", func(t *testing.T) {
 		t.Parallel()
 		code := oidc.New(p, enrolled(t, s, webApp(webRedirect), "openid"), plain)
-		gold := oauth2flow.LoginStepUp(&auth.StepUpError{ACRValues: []string{"gold"}})
+		gold := oauth2flow.LoginStepUp(&auth.StepUpError{ACRValues: []string{"gold"}}, nil)
 		back := returned(t, code, newForms(t, s), "alice", gold)
 		_, err := code.Complete(t.Context(), back.values, back.browser)
 		wantIDTokenError(t, err, oidc.ErrAuthentication)
@@ -423,5 +423,5 @@ func TestSignInFresh(t *testing.T) {
 
 // stepUp asks for a login that is not older.
 func stepUp(age time.Duration) oauth2flow.LoginOption {
-	return oauth2flow.LoginStepUp(&auth.StepUpError{HasMaxAge: true, MaxAge: age})
+	return oauth2flow.LoginStepUp(&auth.StepUpError{HasMaxAge: true, MaxAge: age}, nil)
 }

@@ -111,7 +111,7 @@ func (a *application) signs(w http.ResponseWriter, req *http.Request) {
 }
 
 // fails answers in place of a login.
-func (a *application) fails(w http.ResponseWriter, _ *http.Request, err error) {
+func (a *application) fails(w http.ResponseWriter, _ *http.Request, _ int, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.failed = append(a.failed, err)

@@ -43,6 +43,16 @@ func TestG7Log(t *testing.T) {
 			connectiontest.Text(200, body).Delay(time.Second), nil, "INFO" + begin + "/token duration=1s status=200",
 		},
 		"G7 a refusal": {connectiontest.Text(401, body), nil, "WARN" + begin + "/token duration=0s status=401"},
+		"G7 a refusal with a code": {
+			connectiontest.Text(400, `{"error":"invalid_grant","error_description":"of-body"}`), nil,
+			"WARN" + begin + "/token duration=0s status=400 code=invalid_grant",
+		},
+		"G7 a refusal with what may be a secret": {
+			connectiontest.Text(400, `{"error":"of_body"}`), nil, "WARN" + begin + "/token duration=0s status=400",
+		},
+		"G7 an answer with a code": {
+			connectiontest.Text(200, `{"error":"invalid_grant"}`), nil, "INFO" + begin + "/token duration=0s status=200",
+		},
 		"G7 a redirect": {
 			connectiontest.Status(302).Header("Location", "https://h/?"+body), nil, "WARN" + begin +
 				`/token duration=0s status=302 error="the server redirects, and token calls are not sent elsewhere"`,
