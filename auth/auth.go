@@ -8,9 +8,10 @@ import (
 // Authenticator puts the credentials of one attempt on a request.
 //
 // Authenticate is called once per attempt and redirect hop, on a request that is private to that attempt and whose
-// context is the caller's. It may set headers and change req.URL (which is private too); it leaves the body, the
-// method and the host alone. It is never called for a foreign origin. A header that is already there was set by the
-// caller, and wins. Implementations are safe for concurrent use, and their errors hold no secret.
+// context is the caller's. It may set headers and change the query, req.URL.RawQuery (the URL is private too), and
+// leaves the body alone. A connection does not send a request whose method, or scheme, host or path of the URL, it
+// has changed. It is never called for a foreign origin. A header that is already there was set by the caller, and
+// wins. Implementations are safe for concurrent use, and their errors hold no secret.
 //
 // What an Authenticator can do beyond that, it says through the optional interfaces [Challenger], [Validator] and
 // [Binder]. They are found through wrappers that have an Unwrap() Authenticator or Unwrap() []Authenticator method.

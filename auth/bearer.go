@@ -27,8 +27,10 @@ import (
 // the limits of [APIKey], are [ErrMalformed]. A header or cookie of the caller wins.
 //
 // It is a [Challenger]: on a 401 (or the statuses of [RejectedBy]) it asks src for a token that is not the one on the
-// rejected request, and has the request sent once more if there is one. If src answers [ErrNotRenewable], or if the
-// challenge is insufficient_scope (RFC 6750, section 3.1), the 401 reaches the caller.
+// rejected request, and has the request sent once more if there is one. If src answers [ErrNotRenewable], the 401
+// reaches the caller. So does an answer that says that the token lacks something (see [StepUp]): renewing it would not
+// help. Only if the store of a [Manager] has another token by now, as after a login with another process, the request
+// is sent once more with that one. The store is looked at no more often than once a second for each [Key].
 //
 // It is a [Binder] if src is a [SourceBinder].
 //
@@ -112,14 +114,15 @@ func (b *bearer) Challenged(req *http.Request, resp *http.Response) (resend bool
 	if b.last.Load() == nil { // nothing was ever written here: what is on the request is the caller's
 		return false, nil
 	}
-	if !b.rejections.include(resp) {
-		return false, nil
-	}
 	rejected, ok := b.read(req)
 	if !ok || rejected == "" {
 		return false, nil
 	}
-	t, err := tokenOf(req.Context(), b.source, Want{Not: secrets.Static(rejected)})
+	not := secrets.Static(rejected)
+	if !b.rejections.include(resp) {
+		return storeHas(req.Context(), b.source, resp, not), nil
+	}
+	t, err := tokenOf(req.Context(), b.source, Want{Not: not})
 	switch {
 	case errors.Is(err, ErrNotRenewable):
 		return false, nil

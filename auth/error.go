@@ -20,7 +20,7 @@ var (
 	ErrClientRejected = errors.New("the client was rejected")
 	// ErrLoginRequired says that there is no token and no way to one without a user, or without a new configuration:
 	// there never was one, or it was revoked, or lost in a crash.
-	ErrLoginRequired = errors.New("a new login is required")
+	ErrLoginRequired = errors.New("a login is required")
 	// ErrNoSubject says that the context of a call has no subject, see [WithSubject], and that the manager keeps
 	// tokens for subjects only, see [PerSubject].
 	ErrNoSubject = errors.New("the context has no subject: use auth.WithSubject")

@@ -31,6 +31,8 @@ type keeper struct {
 	current atomic.Pointer[held]
 	due     atomic.Int64 // when the next renewal in the background may begin, in nanoseconds since m.start
 	flights flight.Group[struct{}, *held]
+	looks   flight.Group[struct{}, struct{}]
+	looked  time.Time // when the last of the looks at the store ended; theirs alone
 
 	exchanging atomic.Bool // an exchange is under way: nothing is saved beside it
 	telling    sync.Mutex

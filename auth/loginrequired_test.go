@@ -1,8 +1,11 @@
 package auth_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +110,90 @@ func TestLoginRequired(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Somebody who has never logged in, or has logged out, is no failure: nobody is told, and the log has nothing.
+func TestNobodyIsLoggedIn(t *testing.T) {
+	t.Parallel()
+	required := func(t *testing.T, err error) {
+		t.Helper()
+		if e, ok := errors.AsType[*auth.LoginRequiredError](err); !ok || e.Key.Subject != "ann" || e.Grant == nil {
+			t.Errorf("error is %v, want a LoginRequiredError", err)
+		}
+	}
+	asks := func(t *testing.T, m *auth.Manager, conn *connection.Connection, events *journal) {
+		t.Helper()
+		ann := auth.WithSubject(t.Context(), "ann")
+		for range 3 {
+			_, err := m.Token(ann, auth.Want{})
+			required(t, err)
+			_, err = m.Renew(ann)
+			required(t, err)
+			_, err = m.Extras(ann)
+			required(t, err)
+			err = request.Get(conn, "/x").Exec(ann)
+			required(t, err)
+			want := "GET https://api.example.test/x: auth: manager: a login is required: nobody is logged in"
+			if err == nil || err.Error() != want {
+				t.Errorf("error is %q, want %q", err, want)
+			}
+			time.Sleep(time.Minute)
+		}
+		events.happened(t)
+	}
+	open := func(t *testing.T, m *auth.Manager) (*connection.Connection, *bytes.Buffer) {
+		t.Helper()
+		records := new(bytes.Buffer)
+		logger := slog.New(slog.NewTextHandler(records, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		srv := connectiontest.NewServer(t, connectiontest.Status(204))
+		return connect(t, srv, bearer(m), connection.WithLogger(logger)), records
+	}
+	for name, option := range map[string]func() auth.ManageOption{
+		"":               func() auth.ManageOption { return auth.Retries(0) },
+		", with a store": func() auth.ManageOption { return auth.KeepIn(tokenstore.NewMemory(), "x") },
+	} {
+		bubble(t, "N never"+name, func(t *testing.T) {
+			g, events := &renewing{}, new(journal)
+			m := manage(t, g, option(), auth.PerSubject(), events.watch())
+			conn, records := open(t, m)
+			asks(t, m, conn, events)
+			if records.Len() != 0 {
+				t.Errorf("the log has %s", records)
+			}
+			if g.calls != 0 {
+				t.Errorf("%d exchanges", g.calls)
+			}
+		})
+		bubble(t, "N not any more"+name, func(t *testing.T) {
+			g, events := &renewing{}, new(journal)
+			m := manage(t, g, option(), auth.PerSubject(), events.watch())
+			conn, records := open(t, m)
+			login(auth.WithSubject(t.Context(), "ann"), t, m, "t1")
+			if err := m.Forget(auth.WithSubject(t.Context(), "ann")); err != nil {
+				t.Fatal(err)
+			}
+			asks(t, m, conn, events)
+			if records.Len() != 0 {
+				t.Errorf("the log has %s", records)
+			}
+		})
+		bubble(t, "S51 a login that is lost is told once, and in the log"+name, func(t *testing.T) {
+			g, events := &renewing{}, new(journal)
+			m := manage(t, g, option(), auth.PerSubject(), events.watch())
+			conn, records := open(t, m)
+			ann := auth.WithSubject(t.Context(), "ann")
+			login(ann, t, m, "t1")
+			time.Sleep(2 * time.Hour)
+			for range 3 {
+				required(t, request.Get(conn, "/x").Exec(ann))
+				time.Sleep(time.Minute)
+			}
+			events.happened(t, auth.EventLost)
+			if n := strings.Count(records.String(), "level=ERROR"); n != 1 {
+				t.Errorf("%d records of an error: %s", n, records)
+			}
+		})
+	}
 }
 
 func TestManagerExtras(t *testing.T) {

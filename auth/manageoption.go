@@ -32,9 +32,25 @@ func (o manageOption) apply(m *Manager) {
 	}
 }
 
-// KeepIn keeps the tokens in a store, under a name that is one for all that share them. The configuration of the
-// grant and the subject are part of the key as well, see [Key]. What the configuration cannot tell apart, such as two
-// [GrantFunc], or the same client with secrets of two accounts, needs two names. By default, tokens live in memory.
+// KeepIn keeps the tokens in a store, under a name that is one for all that share them. By default, they live in
+// memory.
+//
+// The key has the name, the subject, and what the configuration of the grant says that its tokens are ([Traits].Config,
+// see [Key]). What that cannot tell apart, such as two [GrantFunc], or the same client with secrets of two accounts,
+// needs two names.
+//
+//   - Of the logins of package oauth2flow, AuthorizationCode and DeviceCode, these are the kind of login, the client
+//     id, the token endpoint, the authorization or device endpoint, the resources, whether the ID token is sent as
+//     the token (AsToken), and the configurations of Exchange and Then. A release that changes one of them signs
+//     every user out. All else may change: scopes, secrets and client authentication, parameters, headers, names,
+//     Renew, and the other endpoints. Users stay signed in with what they have allowed; a service that needs more
+//     says so, see [StepUp]. A parameter that decides what a token is for, such as an audience, is not seen: change
+//     the name with it.
+//   - Of its other grants there are also the URL for refresh tokens, the client authentication, the scopes, Params and
+//     Header: a release that changes one of them begins anew, Refresh with the refresh token that it is given.
+//
+// A record under a key that is not used any more stays in the store until [Manager.Forget] of a manager with the former
+// configuration, or whoever owns the store, deletes it. Its tokens are not revoked by that change.
 //
 // A store that fails is told to those who [Watch] and to the connection's logger. Calls go on as long as there is a
 // token, and exchanges do if they use up nothing.

@@ -172,8 +172,13 @@ func (k *keeper) explain(err error) error {
 // Set keeps a token that was obtained by other means, such as a sign-in, in place of the current one. With a store,
 // it is saved before Set returns. If ctx ends while it is being saved, nobody knows whether it will be.
 //
-// The current one is not revoked, and other processes go on with it until they need another: [Manager.Forget] before a
-// login revokes it.
+// The current one is not revoked, nor is what an exchange brings that is under way and renews it: servers take the
+// logins of one user for one grant, and a revocation could end the new one. [Manager.Forget] before a login revokes it.
+//
+// This manager uses the new token from the next request on. Others that share the store go on with the current one as
+// long as it is good. They find the new one when they have to renew theirs, when a service rejects it, and when a
+// service says that it lacks something ([StepUp]), within a second; one that has no token finds it within a second,
+// too.
 func (m *Manager) Set(ctx context.Context, t *Token) error {
 	if t == nil || t.Value.Reveal() == "" && t.Refresh.Reveal() == "" {
 		return fail("manager", ErrNoToken)
@@ -192,9 +197,10 @@ func (m *Manager) Set(ctx context.Context, t *Token) error {
 }
 
 // Forget revokes the token if the grant is a [Revoker], and deletes it, from the store as well, whatever the server
-// said to the revocation. What an exchange brings that is under way in this manager is revoked and dropped, too. Other
-// processes learn of it when a service rejects the token that they have, or when it has to be renewed. The error joins
-// what failed.
+// said to the revocation. What an exchange brings that is under way in this manager is dropped, too, and revoked
+// unless another token is set meanwhile. Others that share the store go on with the token that they have until a
+// service rejects it, or until it has to be renewed: without a [Revoker], or where a service does not ask whether a
+// token was revoked, that may be its whole life. The error joins what failed.
 func (m *Manager) Forget(ctx context.Context) error {
 	caller, err := m.caller()
 	if err != nil {

@@ -386,6 +386,26 @@ func TestManagerForget(t *testing.T) {
 		refuse(t, m, auth.Want{}, auth.ErrLoginRequired)
 		g.saw(t, "r0", "r1") // what came of it is of no use to anybody
 	})
+	forEachStore(t, "N Set while an exchange is under way revokes nothing", func(t *testing.T, opts ...auth.ManageOption) {
+		c := &counter{latency: time.Second}
+		g := &revoker{Grant: c}
+		m := manage(t, g, opts...)
+		waiting := make(chan []answer)
+		go func() { waiting <- crowd(t.Context(), m, 10, auth.Want{}) }()
+		synctest.Wait()
+		if err := m.Set(t.Context(), token("set")); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range <-waiting {
+			if a.err != nil {
+				t.Error(a.err)
+			}
+		}
+		time.Sleep(5 * time.Minute)
+		expect(t, m, "set")
+		c.called(t, 1)
+		g.saw(t) // a server may take both logins for one, and end the new one, too
+	})
 	bubble(t, "N Forget while another exchange is under way, in a store", func(t *testing.T) {
 		store := tokenstore.NewMemory()
 		s := &strict{lifetime: time.Hour, latency: time.Second}

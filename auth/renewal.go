@@ -159,7 +159,8 @@ func (r *renewal) announce(ctx context.Context, h *held) {
 	}
 }
 
-// revokeUnneeded revokes a token that came while the manager was to forget it.
+// revokeUnneeded revokes a token that came while the manager was to forget it. One that came while another was set is
+// left to its end: the server may take both for one grant, and end the new login with it.
 func (r *renewal) revokeUnneeded(ctx context.Context) {
 	if revoker, ok := r.caller.grant.(Revoker); ok && r.got != nil && r.current.Load() == nil {
 		_ = caught(func() error { return revoker.Revoke(ctx, r.got) }) // nobody is there to be told

@@ -16,9 +16,9 @@ var (
 	// errMoved says that the store has another record than the one that an exchange was made from.
 	errMoved = errors.New("the record was replaced meanwhile")
 
-	// errNobody says that a user has to log in for the first time, and errLostElsewhere that another process has found
-	// the grant to be lost.
-	errNobody        = fmt.Errorf("%w: there is none to renew", ErrLoginRequired)
+	// errNobody says that a user has not logged in, or has logged out, and errLostElsewhere that another process has
+	// found the grant to be lost.
+	errNobody        = fmt.Errorf("%w: nobody is logged in", ErrLoginRequired)
 	errLostElsewhere = fmt.Errorf("%w: the grant is lost, as another exchange has found", ErrLoginRequired)
 
 	// errLeaseWait is the cause of the end of a wait for the lease.
@@ -67,10 +67,10 @@ func (r *renewal) shared(ctx context.Context, cur *held) (*held, error) {
 }
 
 // load reads the record. A store that does not answer is not waited for as long as an exchange is.
-func (r *renewal) load(ctx context.Context) (Record, error) {
+func (k *keeper) load(ctx context.Context) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadLimit)
 	defer cancel()
-	return flight.Catch(func() (Record, error) { return r.m.store.Load(ctx, r.key) })
+	return flight.Catch(func() (Record, error) { return k.m.store.Load(ctx, k.key) })
 }
 
 // find returns the token of rec if it is another one than cur and serves, or why there is no use in trying.
@@ -296,8 +296,8 @@ func (r *renewal) alone(ctx context.Context, prev *Token, version uint64, failur
 }
 
 // storeFailed tells that the store did, unless this is only because the work was ended.
-func (r *renewal) storeFailed(ctx context.Context, err error) {
+func (k *keeper) storeFailed(ctx context.Context, err error) {
 	if !errors.Is(context.Cause(ctx), errPhaseOver) {
-		r.tell(Event{Kind: EventStoreFailed, Err: err})
+		k.tell(Event{Kind: EventStoreFailed, Err: err})
 	}
 }

@@ -28,7 +28,6 @@ type StepUpError struct {
 const (
 	codeScope = "insufficient_scope"
 	codeUser  = "insufficient_user_authentication"
-	mostAge   = 100 * 365 * 24 * time.Hour
 )
 
 // Error implements error.
@@ -40,7 +39,8 @@ func (e *StepUpError) Error() string {
 	return text
 }
 
-// StepUp returns what the answer of a service says that its token lacks, and nil if it says nothing of that kind.
+// StepUp returns what the answer of a service says that its token lacks, and nil if it says nothing of that kind. The
+// result is to be compared with nil before it becomes an error: a nil *StepUpError in an error is not nil.
 func StepUp(status int, header http.Header) *StepUpError {
 	if status != http.StatusUnauthorized && status != http.StatusForbidden {
 		return nil
@@ -57,7 +57,7 @@ func lack(header http.Header) *StepUpError {
 		}
 		e := &StepUpError{Code: code, Scopes: words(c.Param("scope")), ACRValues: words(c.Param("acr_values"))}
 		if age, err := strconv.ParseUint(c.Param("max_age"), 10, 31); err == nil {
-			e.MaxAge, e.HasMaxAge = min(time.Duration(age)*time.Second, mostAge), true
+			e.MaxAge, e.HasMaxAge = time.Duration(age)*time.Second, true // 68 years at most
 		}
 		return e
 	}

@@ -16,7 +16,8 @@ import (
 // for all others. As with [Func], a header that was there before has its old value afterwards; but to Cookie the
 // function may add.
 //
-// On a 401, or the statuses of [RejectedBy], it asks src for another token, as Bearer does.
+// On a 401, or the statuses of [RejectedBy], it asks src for another token, as Bearer does, and treats one that lacks
+// something as it does.
 func TokenFunc(
 	src TokenSource, write func(req *http.Request, t *Token) error, opts ...RejectionOption,
 ) Authenticator {
@@ -68,8 +69,11 @@ func (f *tokenFunc) Authenticate(req *http.Request) error {
 // Challenged implements [Challenger].
 func (f *tokenFunc) Challenged(req *http.Request, resp *http.Response) (resend bool, err error) {
 	rejected, ok := req.Context().Value(wroteKey{f}).(secrets.Value)
-	if !ok || !f.rejections.include(resp) {
+	if !ok {
 		return false, nil
+	}
+	if !f.rejections.include(resp) {
+		return storeHas(req.Context(), f.source, resp, rejected), nil
 	}
 	t, err := tokenOf(req.Context(), f.source, Want{Not: rejected})
 	switch {

@@ -62,7 +62,7 @@ func (a *Authorization) identity() []string {
 	if a.OpenID != nil && a.OpenID.AsToken {
 		list = append(list, "id token")
 	}
-	for name, g := range map[string]auth.Grant{"exchange": a.Exchange, "then": a.Then, "renew": a.Renew} {
+	for name, g := range map[string]auth.Grant{"exchange": a.Exchange, "then": a.Then} {
 		if g != nil {
 			list = append(list, name+" "+g.Traits().Config)
 		}

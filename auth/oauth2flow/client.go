@@ -40,7 +40,7 @@ type Client struct { //nolint:recvcheck // callers have it as a value, grants ke
 	// ScopeSeparator stands between the scopes, a space unless it is set (RFC 6749, section 3.3).
 	ScopeSeparator string
 	// RequireScopes makes an answer an error that says it grants less than Scopes, or nothing. One that says nothing
-	// grants what was asked for.
+	// grants what was asked for. A renewal of a login is held to those of them that the user has allowed.
 	RequireScopes bool
 	// Resources are the services that the token is for (RFC 8707): absolute URIs without fragment, each a parameter
 	// of its own.

@@ -13,24 +13,42 @@ import (
 // so that they can be changed without a new login, but for those that stand in Params and Header. Of a provider there
 // is what tells it from others, see [reference]: nothing of a [secrets.Value].
 func (c *Client) config(kind []string) string {
-	var text strings.Builder
-	list := func(items ...string) {
-		text.WriteString(strconv.Itoa(len(items)))
-		for _, item := range items {
-			text.WriteString(strconv.Quote(item))
-		}
-	}
-	list(kind...)
+	var text configText
+	text.list(kind...)
 	method := c.method()
-	list(c.TokenURL, c.refreshURL(), c.ID, method.name, method.config, strings.Join(c.Scopes, c.separator()))
-	list(c.Resources...)
+	text.list(c.TokenURL, c.refreshURL(), c.ID, method.name, method.config, strings.Join(c.Scopes, c.separator()))
+	text.list(c.Resources...)
 	for _, p := range c.Params {
-		list(p.Name, p.Value)
+		text.list(p.Name, p.Value)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
-		list(name)
-		list(c.Header[name]...)
+		text.list(name)
+		text.list(c.Header[name]...)
 	}
-	sum := sha256.Sum256([]byte(text.String()))
+	return text.hash()
+}
+
+// loginConfig is config for the tokens of logins. A new login takes a user, so that there is only what makes a token
+// another thing: whose it is, who has issued it, and what it is for.
+func (c *Client) loginConfig(kind []string) string {
+	var text configText
+	text.list(kind...)
+	text.list(c.TokenURL, c.ID)
+	text.list(c.Resources...)
+	return text.hash()
+}
+
+// configText is what a hash is made of. No two sequences of lists make the same text.
+type configText struct{ text strings.Builder }
+
+func (t *configText) list(items ...string) {
+	t.text.WriteString(strconv.Itoa(len(items)))
+	for _, item := range items {
+		t.text.WriteString(strconv.Quote(item))
+	}
+}
+
+func (t *configText) hash() string {
+	sum := sha256.Sum256([]byte(t.text.String()))
 	return hex.EncodeToString(sum[:16])
 }

@@ -91,6 +91,7 @@ type signIn struct{ *grant }
 func newSignIn(c *Client, f flow) signIn {
 	f.renewal, f.traits = renewOnly, auth.Traits{OneTime: true, Interactive: true}
 	g := makeGrant(c, f)
+	g.traits.Config = c.loginConfig(append([]string{f.kind}, f.config...))
 	g.ways = new(ways)
 	return signIn{g}
 }
@@ -104,10 +105,10 @@ func (s signIn) during(scopes []string) *grant {
 	return &g
 }
 
-// noteScopes notes in the token of a login what was asked for, where the server has not told what it grants and the
-// configuration does not tell either: a renewal is compared with it.
+// noteScopes notes in the token of a login what was asked for, where the server has not told what it grants: a renewal
+// is compared with it, and a later release may ask for something else.
 func (s signIn) noteScopes(t *auth.Token, asked []string) {
-	if len(t.Scopes) == 0 && !slices.Equal(asked, s.client.Scopes) {
+	if len(t.Scopes) == 0 {
 		t.Scopes = s.client.split(asked)
 	}
 }
@@ -193,7 +194,7 @@ func (g *grant) call(
 	}
 	t, err := g.client.token(a, o)
 	if err == nil {
-		err = g.client.checkScopes(t.Scopes, before)
+		err = g.requiring(before).checkScopes(t.Scopes, before)
 	}
 	if err == nil && accept != nil {
 		err = accept(o)
@@ -202,6 +203,19 @@ func (g *grant) call(
 		return onlyRefresh(o), unusable(a, req, err)
 	}
 	return t, nil
+}
+
+// requiring returns the client as the renewal of before is held to it: a user who has logged in when there were fewer
+// scopes has allowed those only.
+func (g *grant) requiring(before *auth.Token) *Client {
+	if g.ways == nil || before == nil || len(before.Scopes) == 0 {
+		return g.client
+	}
+	own := *g.client
+	own.Scopes = slices.DeleteFunc(own.split(own.Scopes), func(scope string) bool {
+		return !slices.Contains(before.Scopes, scope)
+	})
+	return &own
 }
 
 // onlyRefresh returns a token without a text, that has the refresh token of an answer; nil if there is none.

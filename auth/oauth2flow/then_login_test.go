@@ -14,6 +14,7 @@ import (
 	"github.com/restconn/restconn/auth"
 	"github.com/restconn/restconn/auth/login"
 	"github.com/restconn/restconn/auth/oauth2flow"
+	"github.com/restconn/restconn/auth/tokenstore"
 	"github.com/restconn/restconn/connection/connectiontest"
 	"github.com/restconn/restconn/secrets"
 )
@@ -393,6 +394,15 @@ func TestLoginConfig(t *testing.T) {
 		"Params":        func(_ *client, a *authorization) { a.Params = oauth2flow.NewParams("prompt", "login") },
 		"Keep":          func(_ *client, a *authorization) { a.Keep = []string{"tenant"} },
 		"the hint":      func(_ *client, a *authorization) { a.LoginHint = auth.Subject },
+		"Renew":         func(_ *client, a *authorization) { a.Renew = grant },
+		"Scopes":        func(c *client, _ *authorization) { c.Scopes = []string{"read", "write"} },
+		"RequireScopes": func(c *client, _ *authorization) { c.Scopes, c.RequireScopes = []string{"read"}, true },
+		"Auth":          func(c *client, _ *authorization) { c.Auth = oauth2flow.InHeader() },
+		"Client.Params": func(c *client, _ *authorization) { c.Params = oauth2flow.NewParams("x", "1") },
+		"Header":        func(c *client, _ *authorization) { c.Header = http.Header{"X-Api-Version": {"2"}} },
+		"RefreshURL":    func(c *client, _ *authorization) { c.RefreshURL = s.URL + "/refresh" },
+		"RevocationURL": func(c *client, _ *authorization) { c.RevocationURL = s.URL + "/revoke" },
+		"RedirectURI":   func(_ *client, a *authorization) { a.RedirectURI = "https://other.test/callback" },
 	} {
 		t.Run("no new login after a change of "+name, func(t *testing.T) {
 			t.Parallel()
@@ -402,9 +412,17 @@ func TestLoginConfig(t *testing.T) {
 	seen := map[string]string{of(): "nothing"}
 	for name, c := range map[string]change{
 		"Then":     func(_ *client, a *authorization) { a.Then = grant },
-		"Renew":    func(_ *client, a *authorization) { a.Renew = grant },
 		"Exchange": func(_ *client, a *authorization) { a.Exchange = grant },
 		"the URL":  func(_ *client, a *authorization) { a.URL = "https://other.test/" },
+		"AsToken": func(_ *client, a *authorization) {
+			a.OpenID = &oauth2flow.OpenID{Verifier: &verifier{}, AsToken: true}
+		},
+		"the client": func(c *client, _ *authorization) { c.ID = "other" },
+		"TokenURL":   func(c *client, _ *authorization) { c.TokenURL = "https://other.test/token" },
+		"Resources":  func(c *client, _ *authorization) { c.Resources = []string{"https://api.test/"} },
+		"two of them": func(c *client, _ *authorization) {
+			c.Resources = []string{"https://api.test/", "https://other.test/"}
+		},
 		"a Then function": func(_ *client, a *authorization) {
 			a.Then = auth.GrantFunc(func(context.Context, *auth.Token) (*auth.Token, error) {
 				return nil, auth.ErrNoToken
@@ -415,6 +433,87 @@ func TestLoginConfig(t *testing.T) {
 			t.Errorf("a change of %s is not seen: it is as after one of %s", name, other)
 		}
 		seen[of(c)] = name
+	}
+}
+
+func TestDeviceLoginConfig(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	of := func(endpoint string, edits ...func(*client)) string {
+		return oauth2flow.NewDeviceCode(clientOf(s, edits...), s.URL+endpoint).Traits().Config
+	}
+	equal(t, "after a change of Scopes, Auth, Params and Header", of("/device", func(c *client) {
+		c.Scopes, c.Auth = []string{"read", "write"}, oauth2flow.InHeader()
+		c.Params, c.Header = oauth2flow.NewParams("x", "1"), http.Header{"X-Api-Version": {"2"}}
+	}), of("/device"))
+	seen := map[string]bool{signIn(s).Traits().Config: true, oauth2flow.Refresh(clientOf(s), nil).Traits().Config: true}
+	for _, config := range []string{
+		of("/device"), of("/other"), of("/device", func(c *client) { c.ID = "other" }),
+		of("/device", func(c *client) { c.TokenURL = "https://other.test/token" }),
+		of("/device", func(c *client) { c.Resources = []string{"https://api.test/"} }),
+	} {
+		if seen[config] {
+			t.Error("tokens of two kinds meet")
+		}
+		seen[config] = true
+	}
+}
+
+// A release changes how the client calls the server, and asks for more. Whoever was logged in still is, with what he
+// has allowed.
+func TestLoginSurvivesARelease(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		told, granted string // by the login and by the renewal; "" for nothing
+		want          error
+	}{
+		"the server tells no scopes":               {},
+		"it tells them at the renewal":             {granted: "read"},
+		"it tells them always":                     {told: "read", granted: "read"},
+		"S52 a renewal grants more than the login": {told: "read", granted: "read write", want: oauth2flow.ErrScopes},
+		"a renewal grants more than was asked for": {granted: "read write", want: oauth2flow.ErrScopes},
+		"a renewal grants less":                    {told: "read", granted: "other", want: oauth2flow.ErrScopes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer := func(text, scope string) object {
+				o := object{"access_token": text, "refresh_token": "r-" + text, "expires_in": 3600}
+				if scope != "" {
+					o["scope"] = scope
+				}
+				return o
+			}
+			s := serve(t, connectiontest.JSON(200, answer("t1", c.told)), connectiontest.JSON(200, answer("t2", c.granted)))
+			store := auth.KeepIn(tokenstore.NewMemory(), "x")
+			code := signIn(s, func(c *client, _ *authorization) { c.Scopes = []string{"read"} })
+			before := auth.Manage(code, store)
+			defer before.Close() //nolint:errcheck // nothing is lost
+			if err := before.Set(t.Context(), completes(t, code)); err != nil {
+				t.Fatal(err)
+			}
+
+			after := auth.Manage(signIn(s, func(c *client, _ *authorization) {
+				c.Scopes, c.RequireScopes, c.Auth = []string{"read", "write"}, true, oauth2flow.InHeader()
+				c.Header = http.Header{"X-Api-Version": {"2"}}
+			}), store)
+			defer after.Close() //nolint:errcheck // nothing is lost
+			got, err := after.Token(t.Context(), auth.Want{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "token", got.Value.Reveal(), "t1")
+			got, err = after.Renew(t.Context())
+			if c.want != nil {
+				is(t, err, c.want)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "renewed", got.Value.Reveal(), "t2")
+			equal(t, "scopes", got.Scopes, []string{"read"})
+			equal(t, "header", sent(t, s, 2)[1].Header.Get("X-Api-Version"), "2")
+		})
 	}
 }
 
