@@ -108,16 +108,19 @@ func (l *Loopback) land(ctx context.Context, listener net.Listener, page *landin
 		_ = server.Close()
 		<-served
 	}()
-	answer, err := l.await(opening, page.login, page.answers)
+	opened, done := l.open(opening, page.login)
+	answer, err := l.await(opening, opened, page.answers)
 	if err != nil {
 		return nil, err
 	}
-	shown, done := context.WithTimeout(ctx, loopbackClose)
-	defer done()
+	shown, cancel := context.WithTimeout(ctx, loopbackClose)
+	defer cancel()
 	t, err := page.code.Complete(ctx, answer, page.login.Browser)
-	select {
-	case <-page.shown:
-	case <-shown.Done():
+	for _, last := range []<-chan struct{}{page.shown, done} { // what shows the page may still be reading it
+		select {
+		case <-last:
+		case <-shown.Done():
+		}
 	}
 	return t, err
 }
@@ -129,13 +132,21 @@ func (c *AuthorizationCode) drop(ctx context.Context, login *Login) {
 	_, _ = c.config.Pending.Take(ctx, c.pendingKey(login.state.Reveal(), login.Browser.Reveal()))
 }
 
-// await shows the URL, and waits for the answer, no longer than ctx lasts.
-func (l *Loopback) await(ctx context.Context, login *Login, answers <-chan url.Values) (url.Values, error) {
-	opened := make(chan error, 1)
-	go func() { // what opens a browser may wait for its end
+// open shows the URL. What opens a browser may wait for its end: the second channel is closed with that.
+func (l *Loopback) open(ctx context.Context, login *Login) (<-chan error, <-chan struct{}) {
+	opened, done := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(done)
 		_, err := flight.Catch(func() (struct{}, error) { return struct{}{}, l.Open(ctx, login) })
 		opened <- err
 	}()
+	return opened, done
+}
+
+// await waits for the answer, no longer than ctx lasts.
+func (l *Loopback) await(
+	ctx context.Context, opened <-chan error, answers <-chan url.Values,
+) (url.Values, error) {
 	for {
 		select {
 		case answer := <-answers:
