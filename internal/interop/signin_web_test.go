@@ -307,7 +307,7 @@ func foreign(t *testing.T, app *application, window *chromium) {
 		t.Fatal(err)
 	}
 	wantText(t, window, "It failed")
-	app.wantFailed(t, 1, oauth2flow.ErrNotOpened)
+	app.wantFailed(t, 1, oauth2flow.ErrOtherSite)
 	if _, err := window.login(ctx, app.URL, ""); err != nil {
 		t.Fatal(err)
 	}
